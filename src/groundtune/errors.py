@@ -1,0 +1,105 @@
+"""Every error that Groundtune raises on purpose.
+
+    GroundtuneError                     exit 1
+    ├── UserError                       exit 2   the person at the keyboard can fix it: shown without a traceback
+    │   ├── SettingsError                        groundtune.toml is wrong; all faults at once
+    │   ├── RowsError                            rows of a data file are wrong; all faults at once
+    │   └── ProjectError                         a file or folder that is needed is missing or in use
+    ├── GateClosed                      exit 3   the data do not allow what was asked; says what is missing
+    ├── MissingExtra                    exit 1   an optional part is not installed; says which to install
+    ├── WeightsError                    exit 1   model weights are missing or are not what they should be
+    ├── ModelError                      exit 1   a model could not answer
+    │   └── CannotDo                             this model is not able to do this task; says which are
+    ├── StorageError                    exit 1   the disk or the ledger failed
+    └── Busy                            exit 1   another run holds the project
+
+Each message says what was given, what is allowed, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GroundtuneError(Exception):
+    """Base of all errors of Groundtune; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class UserError(GroundtuneError):
+    """Something that the user gave is wrong and can be put right."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a file: the line (1-based, None for the whole file) and the plain reason."""
+
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason if self.line is None else f"line {self.line}: {self.reason}"
+
+
+class _FileFaults(UserError):
+    """A file with one or more faults, reported together."""
+
+    def __init__(self, path: str, faults: Sequence[Fault], next_step: str) -> None:
+        self.path = path
+        self.faults = tuple(faults)
+        self.next_step = next_step
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        rows = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"{path}: {count}\n{rows}\n{next_step}")
+
+
+class SettingsError(_FileFaults):
+    """groundtune.toml is wrong; lists every fault with its line and the allowed values."""
+
+
+class RowsError(_FileFaults):
+    """Rows of a data file are wrong; lists each with its line."""
+
+
+class ProjectError(UserError):
+    """A file or folder that the command needs is missing, or cannot be used."""
+
+
+class GateClosed(GroundtuneError):
+    """The data do not allow what was asked, for example too few examples to train on."""
+
+    exit_code = 3
+
+
+class MissingExtra(GroundtuneError):
+    """An optional part is needed that is not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{purpose} needs a part of Groundtune that is not installed. Install it with: pip install 'groundtune[{extra}]'"
+        )
+
+
+class WeightsError(GroundtuneError):
+    """Model weights are missing, or differ from what their name promises."""
+
+
+class ModelError(GroundtuneError):
+    """A model could not answer."""
+
+
+class CannotDo(ModelError):
+    """This model is not able to do what the task asks."""
+
+
+class StorageError(GroundtuneError):
+    """The disk, the ledger or the index failed; what was stored before is kept."""
+
+
+class Busy(GroundtuneError):
+    """Another process is at work on this project."""

@@ -1,0 +1,231 @@
+"""The shared words of Groundtune: what flows between the layers.
+
+Every record is immutable. Offsets are Python string (code point) offsets, end exclusive. Times are milliseconds.
+A value that was not measured is ``None``, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Task = Literal["answer", "classify", "extract", "write"]
+"""What a project asks of its model: a grounded answer, one label, a JSON object, or free text."""
+
+SystemId = Literal["prompt", "rag", "tuned", "tuned_rag"]
+"""The four cells of the 2x2 of weights and context."""
+
+SYSTEM_IDS: tuple[SystemId, ...] = ("prompt", "rag", "tuned", "tuned_rag")
+"""The four systems, simplest first: the order in which ties are broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One source text.
+
+    Attributes:
+        id: Unique in the project; a path below its source folder, or the id of a JSONL row.
+        title: What a person would call the document.
+        text: The clean text (Markdown) that every offset refers to.
+        source: Where it came from, as a path or address that can be opened.
+        metadata: Free string fields of the source.
+        groups: Access groups that may read it; empty means everyone.
+    """
+
+    id: str
+    title: str
+    text: str
+    source: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A piece of a document: ``document.text[start:end] == text``.
+
+    Attributes:
+        headings: The path of headings above the passage, outermost first.
+        answer: For a retrieved demonstration (a training example used as context), its ideal answer.
+    """
+
+    id: str
+    document: str
+    source: str
+    title: str
+    headings: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A retrieved passage; ``rank`` starts at 1, a higher ``score`` is better."""
+
+    rank: int
+    score: float
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Where in the documents an answer stands; offsets or a quote where the label is that exact."""
+
+    doc: str
+    start: int | None = None
+    end: int | None = None
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question with, when labelled, ideal answers, evidence, and whether it is answerable.
+
+    Attributes:
+        answers: Accepted answers; any one of them is right.
+        answerable: False when the honest reply is an abstention; None when nobody said.
+        split: The user's own assignment, where there is one.
+        cluster: Queries of one cluster are not independent (same document, session or template).
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+    answerable: bool | None = None
+    evidence: tuple[Evidence, ...] = ()
+    split: Literal["dev", "test"] | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation in the OpenAI chat format."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One training conversation; the last assistant turn is what the model should have said."""
+
+    id: str
+    messages: tuple[Message, ...]
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """The last user turn."""
+        return next(m.content for m in reversed(self.messages) if m.role == "user")
+
+    @property
+    def answer(self) -> str:
+        """The last assistant turn."""
+        return next(m.content for m in reversed(self.messages) if m.role == "assistant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """A solved case shown to the model: few-shot examples are a fixed tuple of these."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Everything that a model sees for one query; chat models get it rendered, the embedded model reads it as it is.
+
+    Attributes:
+        labels: The closed set to choose from (classify), else empty.
+        schema: The JSON Schema that the reply must satisfy (extract, write), else None.
+        version: Version of the template and instruction, stored with each answer.
+    """
+
+    task: Task
+    instruction: str
+    question: str
+    examples: tuple[Demonstration, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    labels: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A verbatim span of one passage of the prompt: ``prompt.passages[passage].text[start:end]``."""
+
+    passage: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one answer, as the model counted them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model made of one prompt.
+
+    Attributes:
+        text: The answer; empty when it abstained.
+        reason: Why it abstained, in plain words; None when it answered.
+        quotes: The spans of the prompt's passages that support the text.
+        confidence: Probability in [0, 1] that the text is right, None where the model gives none.
+    """
+
+    text: str
+    reason: str | None
+    quotes: tuple[Quote, ...]
+    confidence: float | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """Passage id and verbatim quote; ``start`` and ``end`` are offsets into the document's text."""
+
+    passage: str
+    document: str
+    source: str
+    quote: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A system's answer to one query: text with citations, or an abstention with its reason.
+
+    Attributes:
+        system: Which system answered.
+        hits: The passages that the model was given, best first.
+        confidence: As in `Reply`.
+        milliseconds: Stages that were measured (``retrieve``, ``model``, ``total``).
+        error: What failed, when the system could not answer at all; then ``text`` is empty.
+    """
+
+    query: str
+    system: str
+    text: str
+    reason: str | None = None
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    confidence: float | None = None
+    usage: Usage | None = None
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def abstained(self) -> bool:
+        """True when the system said that it does not know, as opposed to answering or failing."""
+        return self.reason is not None and self.error is None
