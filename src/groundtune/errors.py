@@ -81,7 +81,8 @@ class MissingExtra(GroundtuneError):
     def __init__(self, purpose: str, extra: str) -> None:
         self.extra = extra
         super().__init__(
-            f"{purpose} needs a part of Groundtune that is not installed. Install it with: pip install 'groundtune[{extra}]'"
+            f"{purpose} needs a part of Groundtune that is not installed. "
+            f"Install it with: pip install 'groundtune[{extra}]'"
         )
 
 

@@ -1,0 +1,67 @@
+"""Where a system's passages come from: the knowledge base, or, to prove a cause, the gold evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from groundtune.knowledge import KnowledgeBase
+from groundtune.records import Evidence, Hit, Passage, Query
+
+
+class Retriever(Protocol):
+    """Finds the passages that a model is given with a query."""
+
+    def retrieve(self, query: Query) -> list[Hit]:
+        """The passages for the query, best first; empty when there is nothing to give."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeRetriever:
+    """Searches the knowledge base with the question alone: it never sees answers or evidence labels."""
+
+    knowledge: KnowledgeBase
+    passages: int
+
+    def retrieve(self, query: Query) -> list[Hit]:
+        """The best passages for the question."""
+        return self.knowledge.search(query.question, self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class GoldEvidence:
+    """Gives exactly the labelled evidence: a counterfactual arm of the diagnosis, never a product.
+
+    Where the label names only a document, that document's passages nearest to the question stand for it.
+    """
+
+    knowledge: KnowledgeBase
+    passages: int
+
+    def retrieve(self, query: Query) -> list[Hit]:
+        """The passages that hold the query's evidence; empty when it has no label."""
+        found: dict[str, Passage] = {}
+        for evidence in query.evidence:
+            for passage in self._passages(query.question, evidence):
+                found.setdefault(passage.id, passage)
+        kept = list(found.values())[: self.passages]
+        return [Hit(rank=rank, score=1.0, passage=passage) for rank, passage in enumerate(kept, start=1)]
+
+    def _passages(self, question: str, evidence: Evidence) -> Sequence[Passage]:
+        passages = self.knowledge.passages_of(evidence.doc)
+        span = self._span(evidence)
+        if span is not None:
+            return [passage for passage in passages if passage.start < span[1] and span[0] < passage.end]
+        hits = self.knowledge.search(question, self.passages, documents=[evidence.doc])
+        return [hit.passage for hit in hits]
+
+    def _span(self, evidence: Evidence) -> tuple[int, int] | None:
+        if evidence.start is not None and evidence.end is not None:
+            return evidence.start, evidence.end
+        document = self.knowledge.document(evidence.doc) if evidence.quote else None
+        if document is None or evidence.quote is None:
+            return None
+        start = document.text.find(evidence.quote)
+        return None if start < 0 else (start, start + len(evidence.quote))
