@@ -1,0 +1,150 @@
+"""Cut the four demo projects from the public data sets: ``python recipes/samples.py DATA_FOLDER``.
+
+Every choice below is made before anything is measured, by rule and by hash, never by result.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+OUT = Path(__file__).parents[1] / "src" / "groundtune" / "samples"
+Row = dict[str, Any]
+
+BANK_EXAMPLES_PER_INTENT = 20
+BANK_QUERIES_PER_INTENT = 6
+ROUTING_INTENTS = (
+    "age_limit",
+    "apple_pay_or_google_pay",
+    "atm_support",
+    "change_pin",
+    "country_support",
+    "edit_personal_details",
+    "exchange_rate",
+    "lost_or_stolen_card",
+    "order_physical_card",
+    "terminate_account",
+)
+"""Ten requests that a help desk sends to ten places; chosen by what they are about, before any measurement."""
+ROUTING_EXAMPLES_PER_INTENT = 12
+ROUTING_QUERIES_PER_INTENT = 20
+LONGEST_PEP = 24_000
+AWS_OTHER_PAGES = 260
+LONGEST_AWS_PAGE = 60_000
+
+
+def by_hash(key: str) -> str:
+    """A fixed, arbitrary order."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a JSONL file, packed or not."""
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        return [json.loads(line) for line in lines]
+
+
+def write(path: Path, rows: Iterable[Row]) -> None:
+    """Rows as JSONL."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def example(identity: str, question: str, answer: str, evidence: Sequence[Row] = ()) -> Row:
+    """One training conversation."""
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    row: Row = {"id": identity, "messages": turns}
+    return row | ({"evidence": list(evidence)} if evidence else {})
+
+
+def halves(keys: Iterable[str]) -> set[str]:
+    """One half of the clusters, by hash: they become examples, the rest queries."""
+    ordered = sorted(set(keys), key=by_hash)
+    return set(ordered[: len(ordered) // 2])
+
+
+def aws(data: Path, out: Path) -> None:
+    """Questions over product documentation: every gold page, and other pages of the same guides."""
+    queries = read(data / "aws-docs-qa" / "queries.jsonl")
+    gold = {e["doc"] for q in queries for e in q["evidence"]}
+    pages = {d["id"]: d for d in read(data / "aws-docs-qa" / "documents.jsonl.gz")}
+    others = sorted((i for i in pages if i not in gold and len(pages[i]["text"]) <= LONGEST_AWS_PAGE), key=by_hash)
+    for identity in sorted(gold) + others[:AWS_OTHER_PAGES]:
+        path = out / "docs" / identity
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages[identity]["text"], encoding="utf-8")
+    train = halves(q["evidence"][0]["doc"] for q in queries)
+    is_example = [q["evidence"][0]["doc"] in train for q in queries]
+    rows = [q for q, chosen in zip(queries, is_example, strict=True) if chosen]
+    write(out / "examples.jsonl", (example(q["id"], q["question"], q["answers"][0], q["evidence"]) for q in rows))
+    kept = ("id", "question", "answers", "answerable", "evidence")
+    asked = [q for q, chosen in zip(queries, is_example, strict=True) if not chosen]
+    write(out / "queries.jsonl", ({key: q[key] for key in kept} for q in asked))
+
+
+def bank(data: Path, out: Path, labels: Sequence[str], examples: int, queries: int) -> None:
+    """Messages of a bank's customers with their intent: examples from the published train, queries from the test."""
+    for name, count, file in (("examples", examples, "train.jsonl"), ("queries", queries, "test.jsonl")):
+        rows = [r | {"id": f"{name}-{n}"} for n, r in enumerate(read(data / "banking77" / file))]
+        chosen = per_label([r for r in rows if r["label"] in labels], count)
+        if name == "examples":
+            write(out / "examples.jsonl", (example(r["id"], r["text"], r["label"]) for r in chosen))
+        else:
+            write(out / "queries.jsonl", ({"id": r["id"], "question": r["text"], "answers": [r["label"]]} for r in chosen))
+
+
+def per_label(rows: Sequence[Row], count: int) -> list[Row]:
+    """The first rows of each label in hash order, without texts that occur in both published files."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: by_hash(r["text"])):
+        groups[row["label"]].append(row)
+    return [row for label in sorted(groups) for row in groups[label][:count]]
+
+
+def peps(data: Path, out: Path) -> None:
+    """Facts of Python Enhancement Proposals, which stand in a header; examples and queries from different PEPs."""
+    folder = data / "peps-changing" / "2026-08-22"
+    facts = [f for f in read(data / "peps-changing" / "facts.jsonl") if f["new_answer"] is not None]
+    facts = [f for f in facts if (folder / f"{f['doc']}.rst").stat().st_size <= LONGEST_PEP]
+    train = halves(f["doc"] for f in facts)
+    for identity in sorted({f["doc"] for f in facts}):
+        path = out / "docs" / f"{identity}.rst"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / path.name, path)
+    examples, queries = [], []
+    for fact in facts:
+        evidence = [{"doc": f"{fact['doc']}.rst", "quote": f"{fact['field']}: {fact['new_answer']}"}]
+        if fact["doc"] in train:
+            examples.append(example(fact["id"], fact["question"], fact["new_answer"], evidence))
+        else:
+            row: Row = {"id": fact["id"], "question": fact["question"], "answers": [fact["new_answer"]]}
+            queries.append(row | {"answerable": True, "evidence": evidence})
+    write(out / "examples.jsonl", examples)
+    write(out / "queries.jsonl", queries)
+
+
+def main(data: Path) -> None:
+    """Write all four samples anew."""
+    for name in ("product-docs", "bank-intents", "pep-facts", "help-desk"):
+        for part in ("docs", "examples.jsonl", "queries.jsonl"):
+            shutil.rmtree(OUT / name / part) if (OUT / name / part).is_dir() else (OUT / name / part).unlink(True)
+        (OUT / name).mkdir(parents=True, exist_ok=True)
+    labels = json.loads((data / "banking77" / "labels.json").read_text())
+    aws(data, OUT / "product-docs")
+    bank(data, OUT / "bank-intents", labels, BANK_EXAMPLES_PER_INTENT, BANK_QUERIES_PER_INTENT)
+    peps(data, OUT / "pep-facts")
+    bank(data, OUT / "help-desk", ROUTING_INTENTS, ROUTING_EXAMPLES_PER_INTENT, ROUTING_QUERIES_PER_INTENT)
+    sizes = Counter({p.name: sum(f.stat().st_size for f in p.rglob("*") if f.is_file()) for p in OUT.iterdir()})
+    print(f"{sum(sizes.values()) / 1e6:.1f} MB: " + ", ".join(f"{k} {v / 1e6:.2f}" for k, v in sizes.items()))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
