@@ -1,0 +1,228 @@
+"""The commands. Everything heavy is imported inside a command, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from groundtune import __version__
+
+if TYPE_CHECKING:
+    from groundtune.project import Project
+
+QUALIFIES_NONE = 3
+Command = Callable[..., Any]
+
+
+def _shared(command: Command) -> Command:
+    """The two options of every command."""
+    command = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(command)
+    return click.option(
+        "--project", "folder", type=click.Path(path_type=Path), default=Path(), help="The project folder; default: here."
+    )(command)
+
+
+def _open(folder: Path, as_json: bool) -> Project:
+    from groundtune.cli.progress import terminal_progress
+    from groundtune.project import Project
+
+    return Project.open(folder, progress=terminal_progress(quiet=as_json))
+
+
+def _emit(as_json: bool, value: dict[str, Any], show: Callable[[], None]) -> None:
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        show()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="groundtune")
+def cli() -> None:
+    """Better prompt, retrieval, fine-tuning, or both? Groundtune answers by measuring on your own data."""
+
+
+@cli.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), help="Where the demo projects go.")
+@click.option("--only", multiple=True, help="Only this demo project; can be given several times.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def demo(folder: Path, only: tuple[str, ...], as_json: bool) -> None:
+    """The main job on four small real projects, offline."""
+    from groundtune.cli.demo import run_demo
+
+    run_demo(folder, only, as_json)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def init(folder: Path, as_json: bool) -> None:
+    """A new project with commented settings and sample rows."""
+    from groundtune.project import Project
+
+    made = Project.init(folder)
+    lines = "\n".join(f"  {path.relative_to(folder)}" for path in made)
+    message = f"Made a project in {folder}:\n{lines}\nPut your own files in place of the samples, then:"
+    _emit(
+        as_json,
+        {"project": str(folder), "files": [str(path) for path in made]},
+        lambda: click.echo(f"{message} groundtune decide --project {folder}"),
+    )
+
+
+@cli.command()
+@_shared
+@click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+def check(folder: Path, as_json: bool, skip_bad: bool) -> int:
+    """Gates on documents, examples and queries, and how much the query set can show."""
+    from groundtune.cli import show
+
+    report = _open(folder, as_json).check(skip_bad=skip_bad)
+    _emit(as_json, report.to_json(), lambda: show.check(report))
+    return 0 if report.passed else QUALIFIES_NONE
+
+
+@cli.command()
+@_shared
+def sync(folder: Path, as_json: bool) -> None:
+    """Documents into the knowledge base; only what changed is worked on."""
+    from groundtune.cli import show
+
+    report = _open(folder, as_json).sync()
+    _emit(as_json, report.to_json(), lambda: show.sync(report))
+
+
+@cli.command()
+@click.argument("query")
+@click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many passages.")
+@_shared
+def search(query: str, count: int, folder: Path, as_json: bool) -> None:
+    """Retrieval alone: the passages nearest to QUERY."""
+    from groundtune.cli import show
+
+    found = _open(folder, as_json).search(query, count)
+    _emit(as_json, found.to_json(), lambda: show.search(found))
+
+
+@cli.command()
+@click.argument("question")
+@click.option("--system", help="prompt, rag, tuned or tuned_rag; default: the verdict's.")
+@_shared
+def ask(question: str, system: str | None, folder: Path, as_json: bool) -> None:
+    """One answer with citations, or an abstention with its reason."""
+    from groundtune.cli import show
+    from groundtune.project import answer_json
+
+    answer = _open(folder, as_json).ask(question, system)
+    _emit(as_json, answer_json(answer), lambda: show.answer(answer))
+
+
+@cli.command()
+@click.option(
+    "--what",
+    type=click.Choice(["generator", "embedding", "all"]),
+    default="generator",
+    show_default=True,
+    help="Which weights to tune.",
+)
+@click.option("--force", is_flag=True, help="Train although there are too few examples.")
+@click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@_shared
+def tune(what: str, force: bool, skip_bad: bool, folder: Path, as_json: bool) -> None:
+    """Fine-tuning, behind the gate; resumes where it was stopped."""
+    from groundtune.cli import show
+
+    reports = _open(folder, as_json).tune(what, force=force, skip_bad=skip_bad)
+    _emit(as_json, {"checkpoints": [r.to_json() for r in reports]}, lambda: show.tuned(reports))
+
+
+@cli.command()
+@click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@_shared
+def experiment(skip_bad: bool, folder: Path, as_json: bool) -> int:
+    """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
+    from groundtune.cli import show
+
+    decision = _open(folder, as_json).experiment(skip_bad=skip_bad)
+    _emit(as_json, decision.to_json(), lambda: show.decision(decision))
+    return _exit_code(decision.verdict.kind)
+
+
+@cli.command()
+@click.option("--run", "run_id", help="The run to diagnose; default: the last.")
+@_shared
+def diagnose(run_id: str | None, folder: Path, as_json: bool) -> None:
+    """The cause of each failure and what each remedy would return."""
+    from groundtune.cli import show
+
+    diagnosis = _open(folder, as_json).diagnose(run_id)
+    _emit(as_json, diagnosis.to_json(), lambda: show.diagnosis(diagnosis))
+
+
+@cli.command()
+@click.option("--force", is_flag=True, help="Train although there are too few examples.")
+@click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@_shared
+def decide(force: bool, skip_bad: bool, folder: Path, as_json: bool) -> int:
+    """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose."""
+    from groundtune.cli import show
+
+    decision = _open(folder, as_json).decide(force=force, skip_bad=skip_bad)
+    _emit(as_json, decision.to_json(), lambda: show.decision(decision))
+    return _exit_code(decision.verdict.kind)
+
+
+def _exit_code(verdict_kind: str) -> int:
+    return QUALIFIES_NONE if verdict_kind == "none_feasible" else 0
+
+
+@cli.command()
+@click.option("--run", "run_id", help="The run to report; default: the last.")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@_shared
+def report(run_id: str | None, open_it: bool, folder: Path, as_json: bool) -> None:
+    """The self-contained HTML report of a run."""
+    path = _open(folder, as_json).report(run_id)
+    _emit(as_json, {"report": str(path)}, lambda: click.echo(str(path)))
+    if open_it:
+        click.launch(str(path))
+
+
+@cli.command()
+@click.argument("run_id", required=False)
+@_shared
+def runs(run_id: str | None, folder: Path, as_json: bool) -> None:
+    """List the runs of a project, or show one."""
+    from groundtune.cli import show
+
+    records = _open(folder, as_json).runs(run_id)
+    _emit(as_json, {"runs": records}, lambda: show.runs(records))
+
+
+@cli.command()
+@click.argument("model_id", required=False)
+@_shared
+def models(model_id: str | None, folder: Path, as_json: bool) -> None:
+    """List the tuned models of a project, or show one."""
+    from groundtune.cli import show
+
+    records = _open(folder, as_json).models(model_id)
+    _emit(as_json, {"models": records}, lambda: show.models(records))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8421, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; one index.")
+@click.option("--system", help="prompt, rag, tuned or tuned_rag; default: the verdict's.")
+@_shared
+def serve(host: str, port: int, workers: int, system: str | None, folder: Path, as_json: bool) -> None:
+    """Answer over HTTP, with a page to ask on; `/v1` speaks OpenAI's chat format."""
+    del as_json
+    from groundtune.project import serve_project
+
+    serve_project(folder, host=host, port=port, workers=workers, system=system)
