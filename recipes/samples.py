@@ -47,9 +47,8 @@ def by_hash(key: str) -> str:
 
 def read(path: Path) -> list[Row]:
     """The rows of a JSONL file, packed or not."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        return [json.loads(line) for line in lines]
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in data.decode().splitlines()]
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
@@ -98,7 +97,9 @@ def bank(data: Path, out: Path, labels: Sequence[str], examples: int, queries: i
         if name == "examples":
             write(out / "examples.jsonl", (example(r["id"], r["text"], r["label"]) for r in chosen))
         else:
-            write(out / "queries.jsonl", ({"id": r["id"], "question": r["text"], "answers": [r["label"]]} for r in chosen))
+            write(
+                out / "queries.jsonl", ({"id": r["id"], "question": r["text"], "answers": [r["label"]]} for r in chosen)
+            )
 
 
 def per_label(rows: Sequence[Row], count: int) -> list[Row]:

@@ -16,7 +16,7 @@ __all__ = ["cli", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 failed, 2 wrong use, 3 no system qualifies or gate closed, 130 interrupted."""
+    """Run one command and exit: 0 done, 1 failed, 2 wrong use, 3 none qualifies or gate closed, 130 interrupted."""
     sys.exit(run(arguments))
 
 

@@ -22,7 +22,11 @@ def _shared(command: Command) -> Command:
     """The two options of every command."""
     command = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(command)
     return click.option(
-        "--project", "folder", type=click.Path(path_type=Path), default=Path(), help="The project folder; default: here."
+        "--project",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        help="The project folder; default: here.",
     )(command)
 
 

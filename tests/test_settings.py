@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundtune.errors import ProjectError, SettingsError
+from groundtune.settings import load_settings, parse_settings
+
+WRONG = """\
+[project]
+name = "desk"
+task = "answr"
+labls = ["a"]
+
+[model]
+provider = "azure"
+
+[experiment]
+minimum_gain = 3
+
+[constraints]
+knowledge_changes = "hourly"
+
+[bogus]
+a = 1
+"""
+
+
+def test_all_faults_are_named_at_once_with_line_and_allowed_values() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(WRONG)
+    message = str(caught.value)
+    assert [fault.line for fault in caught.value.faults] == [3, 4, 7, 10, 13, 15]
+    assert "6 faults" in message
+    assert "'answer', 'classify', 'extract' or 'write'" in message
+    assert "allowed here: name, task, instruction, labels, schema" in message
+    assert "'weekly', 'daily' or 'live'" in message
+
+
+def test_broken_toml_names_its_line() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings('[project]\nname = "unclosed\n')
+    assert caught.value.faults[0].line == 2
+
+
+def test_a_missing_project_section_says_so() -> None:
+    with pytest.raises(SettingsError, match="project: missing, and required"):
+        parse_settings("")
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    settings = parse_settings('[project]\nname = "desk"')
+    assert settings.project.task == "answer"
+    assert settings.model.provider == "embedded"
+    assert settings.experiment.minimum_gain == 0.03
+    assert settings.constraints.max_wrong_rate is None
+
+
+def test_no_settings_file_tells_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="groundtune init"):
+        load_settings(tmp_path)
+
+
+def test_an_unreadable_file_is_a_project_error(tmp_path: Path) -> None:
+    (tmp_path / "groundtune.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProjectError, match="UTF-8"):
+        load_settings(tmp_path)
