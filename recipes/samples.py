@@ -48,7 +48,7 @@ def by_hash(key: str) -> str:
 def read(path: Path) -> list[Row]:
     """The rows of a JSONL file, packed or not."""
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return [json.loads(line) for line in data.decode().splitlines()]
+    return [json.loads(line) for line in data.splitlines()]  # bytes: text may hold U+2028
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
