@@ -1,0 +1,158 @@
+"""The compiled encoder: token ids in, vectors out, on all cores and safe to call from many threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+import openvino as ov
+
+from groundtune.models.embedded.graph import encoder_graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from groundtune.models.embedded.weights import EncoderConfig
+
+__all__ = ["Encoder", "Precision", "fastest_precision"]
+
+Precision = Literal["bf16", "f32"]
+
+_BATCH_TOKENS = 2048  # padded tokens of one batch: larger ones gained nothing and fall out of the cache
+_MOST_STREAMS = 8
+
+_Result = TypeVar("_Result")
+
+
+def fastest_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
+    """Bfloat16 where the processor multiplies it in hardware (AMX or AVX512-BF16), else float32.
+
+    The runtime's own capability list is not asked: it names BF16 on every AVX-512 processor, emulated and slow.
+    """
+    try:
+        flags = cpuinfo.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return "f32"
+    return "bf16" if "avx512_bf16" in flags or "amx_bf16" in flags else "f32"
+
+
+class Encoder:
+    """One set of encoder weights, ready to run.
+
+    One single-threaded stream per core: threads that meet at barriers lose more as soon as anything else runs.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, NDArray[Any]], config: EncoderConfig, *, precision: Precision | None = None
+    ) -> None:
+        """Compile the encoder.
+
+        Args:
+            tensors: Weights under the names of the published checkpoint; heads among them are ignored.
+            config: Sizes of the encoder.
+            precision: None takes the fastest that this processor has.
+        """
+        self.precision: Precision = precision or fastest_precision()
+        self.dimensions = config.hidden_size
+        self.max_tokens = config.max_position_embeddings
+        self._streams = min(_cores(), _MOST_STREAMS)
+        options = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "NUM_STREAMS": self._streams,
+            "INFERENCE_NUM_THREADS": self._streams,
+        }
+        self._compiled = ov.Core().compile_model(encoder_graph(tensors, config), "CPU", options)
+        self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="encoder")
+        self._local = threading.local()
+
+    def embed(
+        self, ids: Sequence[Sequence[int]], type_ids: Sequence[Sequence[int]] | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors, shape (len(ids), dimensions).
+
+        Args:
+            ids: Token ids with their special tokens, at most ``max_tokens`` each and at least one.
+            type_ids: Segment (0 or 1) of each token; None is all 0.
+        """
+        vectors = np.empty((len(ids), self.dimensions), np.float32)
+        for rows, batch in self._run(ids, type_ids, lambda outputs, _: np.array(outputs["embedding"])):
+            vectors[rows] = batch
+        return vectors
+
+    def token_states(
+        self, ids: Sequence[Sequence[int]], type_ids: Sequence[Sequence[int]] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """The state of every token, shape (len(ids[i]), dimensions) each; arguments as in `embed`."""
+        states: list[NDArray[np.float32]] = [np.empty((0, self.dimensions), np.float32)] * len(ids)
+        for rows, batch in self._run(ids, type_ids, _cut_padding):
+            for row, value in zip(rows, batch, strict=True):
+                states[row] = value
+        return states
+
+    def _run(
+        self,
+        ids: Sequence[Sequence[int]],
+        type_ids: Sequence[Sequence[int]] | None,
+        take: Callable[[Mapping[str, NDArray[np.float32]], list[int]], _Result],
+    ) -> list[tuple[list[int], _Result]]:
+        """Run batches of similar length on all streams; ``take`` copies what is wanted from a request's own memory."""
+        lengths = [len(row) for row in ids]
+        if lengths and not 1 <= min(lengths) <= max(lengths) <= self.max_tokens:
+            raise ValueError(f"rows of 1 to {self.max_tokens} tokens are allowed, got {min(lengths)} to {max(lengths)}")
+        batches = _batches(lengths, self._streams)
+        futures = [self._workers.submit(self._infer, ids, type_ids, rows, take) for rows in batches]
+        return [(rows, future.result()) for rows, future in zip(batches, futures, strict=True)]
+
+    def _infer(
+        self,
+        ids: Sequence[Sequence[int]],
+        type_ids: Sequence[Sequence[int]] | None,
+        rows: list[int],
+        take: Callable[[Mapping[str, NDArray[np.float32]], list[int]], _Result],
+    ) -> _Result:
+        request = getattr(self._local, "request", None)
+        if request is None:
+            request = self._local.request = self._compiled.create_infer_request()
+        inputs = _padded([ids[row] for row in rows], None if type_ids is None else [type_ids[row] for row in rows])
+        outputs = request.infer(inputs, share_inputs=True, share_outputs=True)
+        return take(outputs, [len(ids[row]) for row in rows])
+
+
+def _cut_padding(outputs: Mapping[str, NDArray[np.float32]], lengths: list[int]) -> list[NDArray[np.float32]]:
+    states = outputs["states"]
+    return [np.array(states[row, :length]) for row, length in enumerate(lengths)]
+
+
+def _batches(lengths: Sequence[int], streams: int) -> list[list[int]]:
+    """Indices of rows in batches of similar length: within the token budget, and enough batches to use every stream."""
+    budget = min(_BATCH_TOKENS, -(-sum(lengths) // streams))
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        # Longest first: the first row of a batch sets its padded length, and the small batches come last.
+        if not batches or lengths[batches[-1][0]] * (len(batches[-1]) + 1) > budget:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+def _padded(ids: list[Sequence[int]], type_ids: list[Sequence[int]] | None) -> dict[str, NDArray[np.int32]]:
+    shape = (len(ids), max(map(len, ids)))
+    inputs = {name: np.zeros(shape, np.int32) for name in ("input_ids", "token_type_ids", "attention_mask")}
+    for row, tokens in enumerate(ids):
+        inputs["input_ids"][row, : len(tokens)] = tokens
+        inputs["attention_mask"][row, : len(tokens)] = 1
+        if type_ids is not None:
+            inputs["token_type_ids"][row, : len(tokens)] = type_ids[row]
+    return inputs
+
+
+def _cores() -> int:
+    if platform.system() == "Linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
