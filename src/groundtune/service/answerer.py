@@ -1,0 +1,41 @@
+"""What the service needs from a project: its systems, their answers, and the documents behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from groundtune.records import Answer, Document, Hit
+
+
+class Answerer(Protocol):
+    """Answers questions with one of several systems.
+
+    Every method may be called from several threads at once. Nobody signs in to the service, so ``search`` and a call of
+    ``ask`` without groups must only see documents that everyone may read.
+    """
+
+    @property
+    def default(self) -> str:
+        """The system that answers when none is named: the verdict's, or the one the operator chose."""
+        ...
+
+    def systems(self) -> Sequence[str]:
+        """The systems that can be named, simplest first."""
+        ...
+
+    def ask(self, question: str, system: str | None = None, groups: Sequence[str] = ()) -> Answer:
+        """Answer one question; an abstention carries its reason.
+
+        Raises:
+            GroundtuneError: when nothing can answer; its text is shown to the person who asked.
+        """
+        ...
+
+    def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
+        """The ``k`` best passages, best first, and the milliseconds of ``embed``, ``search`` and ``total``."""
+        ...
+
+    def document(self, document_id: str) -> Document | None:
+        """The document with this id as it is indexed now, None when there is none."""
+        ...

@@ -1,0 +1,115 @@
+"""The JSON that answers and searches become; the same over HTTP and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from groundtune.records import Answer, Citation, Hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationView:
+    """A verbatim quote; ``start`` and ``end`` are offsets into the text of ``document``."""
+
+    source: str
+    quote: str
+    start: int
+    end: int
+    document: str
+    passage: str
+
+    @classmethod
+    def of(cls, citation: Citation) -> CitationView:
+        """The citation as it is sent."""
+        return cls(
+            source=citation.source,
+            quote=citation.quote,
+            start=citation.start,
+            end=citation.end,
+            document=citation.document,
+            passage=citation.passage,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerView:
+    """One answer. ``usage`` and ``milliseconds`` hold what was measured and nothing else."""
+
+    text: str
+    abstained: bool
+    reason: str | None
+    citations: list[CitationView]
+    system: str
+    usage: dict[str, int]
+    milliseconds: dict[str, float]
+    confidence: float | None
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerView:
+        """The answer as it is sent."""
+        return cls(
+            text=answer.text,
+            abstained=answer.abstained,
+            reason=answer.reason,
+            citations=[CitationView.of(citation) for citation in answer.citations],
+            system=answer.system,
+            usage=_usage(answer),
+            milliseconds={stage: round(value, 3) for stage, value in answer.milliseconds.items()},
+            confidence=answer.confidence,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitView:
+    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``."""
+
+    rank: int
+    score: float
+    source: str
+    title: str
+    headings: list[str]
+    start: int
+    end: int
+    text: str
+    document: str
+    passage: str
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitView:
+        """The hit as it is sent."""
+        passage = hit.passage
+        return cls(
+            rank=hit.rank,
+            score=hit.score,
+            source=passage.source,
+            title=passage.title,
+            headings=list(passage.headings),
+            start=passage.start,
+            end=passage.end,
+            text=passage.text,
+            document=passage.document,
+            passage=passage.id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchView:
+    """The passages found, best first, and how long each stage took."""
+
+    hits: list[HitView]
+    milliseconds: dict[str, float]
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit], milliseconds: Mapping[str, float]) -> SearchView:
+        """The search as it is sent."""
+        return cls(
+            hits=[HitView.of(hit) for hit in hits],
+            milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},
+        )
+
+
+def _usage(answer: Answer) -> dict[str, int]:
+    if answer.usage is None:
+        return {}
+    return {"input_tokens": answer.usage.input_tokens, "output_tokens": answer.usage.output_tokens}

@@ -1,0 +1,100 @@
+"""GET / and GET /documents/{id}: rendered on the server, so that they work without JavaScript and escape everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from groundtune.errors import GroundtuneError
+from groundtune.records import Answer, Citation
+from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, answer_with
+from groundtune.service.problems import status_of
+from groundtune.web.document_view import document_blocks
+
+router = APIRouter(include_in_schema=False)
+
+_SYSTEM_WORDS = {
+    "prompt": "prompt: base model, no documents",
+    "rag": "rag: base model with documents",
+    "tuned": "tuned: tuned model, no documents",
+    "tuned_rag": "tuned_rag: tuned model with documents",
+}
+
+
+@router.get("/")
+def home(request: Request, answerer: Backend, question: str = "", system: str = "") -> HTMLResponse:
+    """The page to ask on; with ``?question=`` it shows the answer."""
+    question = question.strip()
+    answer, problem, status = _ask(answerer, question, system) if question else (None, None, 200)
+    return _page(
+        "ask.html",
+        status,
+        question=question,
+        chosen=system or answerer.default,
+        default=answerer.default,
+        systems=[(name, _SYSTEM_WORDS.get(name, name)) for name in answerer.systems()],
+        answer=answer,
+        problem=problem,
+        limit=MAX_QUESTION_CHARACTERS,
+    )
+
+
+@router.get("/documents/{document_id:path}")
+def document(
+    document_id: str,
+    answerer: Backend,
+    start: Annotated[int | None, Query(ge=0)] = None,
+    end: Annotated[int | None, Query(ge=0)] = None,
+) -> HTMLResponse:
+    """One document with the cited passage marked; documents that not everyone may read are not shown here."""
+    found = answerer.document(document_id)
+    if found is None or found.groups:
+        return _page("missing.html", 404, document_id=document_id)
+    stale = end is not None and end > len(found.text)
+    return _page(
+        "document.html",
+        200,
+        document=found,
+        blocks=document_blocks(found.text, start, None if stale else end),
+        cited=start is not None and end is not None and not stale,
+        stale=stale,
+    )
+
+
+def _ask(answerer: Backend, question: str, system: str) -> tuple[Answer | None, str | None, int]:
+    """The answer, or the problem in plain words with its status."""
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        return None, f"The question is too long: at most {MAX_QUESTION_CHARACTERS:,} characters are allowed.", 422
+    try:
+        return answer_with(answerer, question, system or None, param="system"), None, 200
+    except HTTPException as refused:
+        detail: Any = refused.detail
+        return None, detail["message"], refused.status_code
+    except GroundtuneError as failed:
+        return None, str(failed), status_of(failed)
+
+
+def _document_url(citation: Citation) -> str:
+    span = urlencode({"start": citation.start, "end": citation.end})
+    return f"/documents/{quote(citation.document, safe='')}?{span}#cited"
+
+
+def _environment() -> Environment:
+    loader = FileSystemLoader(Path(__file__).with_name("templates"))
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["document_url"] = _document_url
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+def _page(template: str, status: int, **values: object) -> HTMLResponse:
+    return HTMLResponse(_TEMPLATES.get_template(template).render(**values), status_code=status)
