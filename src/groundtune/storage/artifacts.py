@@ -35,9 +35,7 @@ class ArtifactStore:
             StorageError: when ``sha`` is not 64 lower-case hexadecimal digits (so no name leads out of the folder).
         """
         if not _SHA256.fullmatch(sha):
-            raise StorageError(
-                f"{sha!r} is no artifact name: 64 lower-case hexadecimal digits (a SHA-256) are allowed."
-            )
+            raise StorageError(f"{sha!r} is no artifact name; allowed: 64 lower-case hexadecimal digits (SHA-256).")
         return self._folder / sha[:2] / sha
 
     def put(self, data: bytes) -> str:
