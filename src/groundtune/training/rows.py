@@ -53,7 +53,9 @@ def reading_rows(rows: Sequence[TrainingRow], *, distractors: int = 2) -> list[R
         located = [(passage, locate(row.answer, passage.text)) for passage in row.gold or row.passages]
         found = [(passage, span) for passage, span in located if span is not None][:1]
         made += [ReadingRow(question=row.question, passage=passage.text, span=span) for passage, span in found]
-        others = [p for p in row.passages if p.id not in {g.id for g in row.gold} and locate(row.answer, p.text) is None]
+        others = [
+            p for p in row.passages if p.id not in {g.id for g in row.gold} and locate(row.answer, p.text) is None
+        ]
         if found:
             made += [ReadingRow(question=row.question, passage=p.text, span=None) for p in others[:distractors]]
     return made
