@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from groundtune.knowledge import KnowledgeBase
 from groundtune.records import Evidence, Hit, Passage, Query
+
+if TYPE_CHECKING:
+    from groundtune.knowledge import KnowledgeBase
 
 
 class Retriever(Protocol):
