@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help demo test test-all check fix bench docs clean
+.PHONY: help demo test test-all check fix bench docs lock clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -50,3 +50,10 @@ docs: $(VENV)/.dev  ## write the generated pages anew
 
 clean:  ## remove what make made
 	rm -rf $(VENV) demo
+
+lock: $(VENV)/.dev  ## resolve constraints.txt anew; torch stays the one that needs no CUDA
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra train \
+	  --extra weights --group dev --group bench pyproject.toml --output-file constraints.txt
+	@sed -i -E '/^(nvidia-|cuda-|triton)/d; s/^(torch==[0-9.]+).*/\1/; s/\+cpu//' constraints.txt
+	@sort -u -o constraints.txt constraints.txt
