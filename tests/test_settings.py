@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+import tomllib
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from groundtune.errors import ProjectError, SettingsError
-from groundtune.settings import load_settings, parse_settings
+from groundtune.settings import load_settings, parse_settings, settings_json
 
 WRONG = """\
 [project]
@@ -66,3 +69,20 @@ def test_an_unreadable_file_is_a_project_error(tmp_path: Path) -> None:
     (tmp_path / "groundtune.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProjectError, match="UTF-8"):
         load_settings(tmp_path)
+
+
+def template(*, uncommented: bool) -> str:
+    text = resources.files("groundtune").joinpath("samples/new-project/groundtune.toml").read_text(encoding="utf-8")
+    return re.sub(r"(?m)^# (\w+ = )", r"\1", text) if uncommented else text
+
+
+def test_the_commented_settings_of_a_new_project_show_every_key_with_its_default() -> None:
+    shown, plain = tomllib.loads(template(uncommented=True)), parse_settings(template(uncommented=False))
+    defaults = settings_json(
+        parse_settings('[project]\nname = "my-project"\ninstruction = "Answer from the documents."')
+    )
+    assert {name: set(keys) for name, keys in shown.items()} == {name: set(keys) for name, keys in defaults.items()}
+    assert settings_json(plain) == defaults
+    without = {name: values for name, values in shown.items() if name != "constraints"}
+    assert settings_json(parse_settings(template(uncommented=True)))["constraints"] == shown["constraints"]
+    assert {name: defaults[name] for name in without} == without
