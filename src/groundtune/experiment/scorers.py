@@ -67,8 +67,9 @@ def is_right(scorer: Scorer, score: Score, answer: Answer, query: Query) -> bool
 
     An answer is right when its score reaches the scorer's ``right_from`` (token F1: 0.5; a label or JSON slots: all
     of it), or, for token F1, when it has at most 50 words and an accepted answer stands in it word for word (a
-    sentence that contains the answer is right though its F1 is low; a page that contains it is not). An abstention is right
-    only where the query is unanswerable. An answer that is not right is *wrong*; an abstention never is.
+    sentence that contains the answer is right though its F1 is low; a page that contains it is not). An
+    abstention is right only where the query is unanswerable. An answer that is not right is *wrong*; an abstention
+    never is.
     """
     if score.value is None:
         return None
