@@ -1,0 +1,9 @@
+"""Documents in, a searchable index out: cut, embed, store, and find the passages for a question."""
+
+from __future__ import annotations
+
+from groundtune.knowledge.knowledge_base import KnowledgeBase, Mode
+from groundtune.knowledge.passages import MAX_TOKENS
+from groundtune.knowledge.sync import Progress, SyncReport
+
+__all__ = ["MAX_TOKENS", "KnowledgeBase", "Mode", "Progress", "SyncReport"]

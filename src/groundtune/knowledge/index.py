@@ -1,0 +1,158 @@
+"""The searchable index: one LanceDB table of passages with vectors and a BM25 index, exact and versioned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundtune.errors import StorageError
+from groundtune.knowledge.schema import document_of, schema
+from groundtune.records import Document
+
+if TYPE_CHECKING:
+    import lancedb
+    import pyarrow as pa
+    from lancedb.table import Table
+
+__all__ = ["Index", "quoted"]
+
+_TEXT = "indexed"
+# Readers take the newest version with every query, so a version that was replaced is soon nobody's.
+_KEEP_OLD = timedelta(minutes=10)
+_BATCH = 500
+
+
+class Index:
+    """The table of one embedding; readers and one writer may be in different processes.
+
+    Each write is one atomic commit: a reader sees the state before it or after it, as does the next run after a kill.
+    """
+
+    def __init__(self, folder: Path, name: str, dimensions: int) -> None:
+        """Open the table ``name`` below ``folder``; it is made with the first write."""
+        self._folder = folder
+        self._name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        self._dimensions = dimensions
+        self._database: lancedb.DBConnection | None = None
+
+    def table(self) -> Table | None:
+        """A handle on the newest version, or None before the first write; it does not follow later ones by itself."""
+        if not (self._folder / f"{self._name}.lance").is_dir():
+            return None
+        with _storage(self._folder):
+            try:
+                return self._connect().open_table(self._name)
+            except ValueError:  # the folder is there and the first commit is not: a killed first write
+                return None
+
+    def contents(self) -> dict[str, str]:
+        """The content hash of each document."""
+        table = self.table()
+        if table is None:
+            return {}
+        with _storage(self._folder):
+            rows = table.search().where("ordinal = 0").select(["document", "content"]).limit(_all(table)).to_arrow()
+        return dict(zip(rows["document"].to_pylist(), rows["content"].to_pylist(), strict=True))
+
+    def vectors(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Vectors (dimensions,) that are stored under these keys."""
+        table = self.table()
+        found: dict[str, Any] = {}
+        if table is None:
+            return found
+        for start in range(0, len(keys), _BATCH):
+            where = f"key IN ({quoted(keys[start : start + _BATCH])})"
+            with _storage(self._folder):
+                rows = table.search().where(where).select(["key", "vector"]).limit(_all(table)).to_arrow()
+            matrix = rows["vector"].combine_chunks().values.to_numpy().reshape(-1, self._dimensions)
+            found.update(zip(rows["key"].to_pylist(), matrix, strict=True))
+        return found
+
+    def replace(self, rows: pa.Table, replaced: Sequence[str]) -> None:
+        """Put in rows and take out all other rows of the ``replaced`` documents, in one commit.
+
+        Raises:
+            StorageError: when the disk refuses; the table is as it was.
+        """
+        with _storage(self._folder):
+            table = self._made()
+            if not replaced:
+                table.add(rows)
+                return
+            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge.when_not_matched_by_source_delete(f"document IN ({quoted(replaced)})").execute(rows)
+
+    def remove(self, documents: Sequence[str]) -> None:
+        """Take documents out.
+
+        Raises:
+            StorageError: when the disk refuses.
+        """
+        table = self.table()
+        for start in range(0, len(documents), _BATCH):
+            with _storage(self._folder):
+                if table is not None:
+                    table.delete(f"document IN ({quoted(documents[start : start + _BATCH])})")
+
+    def tidy(self) -> None:
+        """Bring the BM25 index up to date, join small files, and drop versions that nobody reads any more."""
+        table = self.table()
+        if table is not None:
+            with _storage(self._folder):
+                table.optimize(cleanup_older_than=_KEEP_OLD)
+
+    def document(self, id_: str) -> Document | None:
+        """The document whose text the offsets of its passages refer to."""
+        rows = self.rows(f"document = {quoted([id_])} AND ordinal = 0", ["record"])
+        return document_of(rows[0]["record"]) if rows else None
+
+    def rows(self, where: str, columns: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Rows of the newest version that a condition selects."""
+        table = self.table()
+        if table is None:
+            return []
+        with _storage(self._folder):
+            return list(table.search().where(where).select([*columns]).limit(_all(table)).to_list())
+
+    def _made(self) -> Table:
+        table = self.table()
+        if table is not None:
+            return table
+        from lancedb.index import FTS
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        table = self._connect().create_table(self._name, schema=schema(self._dimensions), exist_ok=True)
+        # Made while the table is empty, so that BM25 works from the first commit; `tidy` brings it up to date.
+        table.create_index(_TEXT, config=FTS(with_position=False))
+        return table
+
+    def _connect(self) -> lancedb.DBConnection:
+        if self._database is None:
+            import lancedb
+
+            self._database = lancedb.connect(self._folder)
+        return self._database
+
+
+def quoted(values: Sequence[str]) -> str:
+    """String literals of the filter language, joined by commas."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def _all(table: Table) -> int:
+    return max(1, int(table.count_rows()))
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise StorageError(
+            f"The index in {folder} could not be read or written: {error}. Make room or give write access, then run "
+            "`groundtune sync` again; what was stored before is kept."
+        ) from error

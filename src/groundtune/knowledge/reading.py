@@ -1,0 +1,119 @@
+"""Sources as a stream of entries: what changed is read, what did not is counted, what cannot be read is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from groundtune.knowledge.fingerprints import Fingerprint, Fingerprints
+from groundtune.knowledge.passages import Splitter
+from groundtune.knowledge.schema import Entry, Prepared, content_of
+from groundtune.records import Document
+from groundtune.sources import Failure, SourceFile, convert
+
+__all__ = ["Reading", "Unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Documents that the index already holds as they are."""
+
+    documents: tuple[str, ...]
+
+
+Item = Prepared | Unchanged | Failure
+
+
+class Reading:
+    """Reads entries and compares them with what is stored.
+
+    Args:
+        stored: Content hash of each document in the index.
+        splitter: Cuts what is new.
+        recipe: Version of everything that turns a document into rows.
+    """
+
+    def __init__(self, stored: Mapping[str, str], splitter: Splitter, recipe: str) -> None:
+        self._stored = stored
+        self._splitter = splitter
+        self._recipe = recipe
+        self._taken: dict[str, str] = {}
+
+    def entries(self, entries: Iterable[Entry]) -> Iterator[Item]:
+        """Compare entries that are at hand."""
+        for entry in entries:
+            yield self._compared(entry)
+
+    def files(self, files: Iterable[SourceFile], fingerprints: Fingerprints) -> Iterator[Item]:
+        """Read files; each leaves its fingerprint, except one that could not be read now."""
+        for file in files:
+            try:
+                same = fingerprints.unchanged(file.source, file.path)
+                if same is not None and self._holds(same):
+                    yield from self._repeated(same, file.source)
+                    fingerprints.keep(file.source, same)
+                    continue
+                fingerprint = fingerprints.take(file.path)
+            except OSError as error:
+                yield from self._unreadable(file, error, fingerprints)
+                continue
+            yield from self._read(file, fingerprint, fingerprints)
+
+    def _holds(self, fingerprint: Fingerprint) -> bool:
+        """True when the index has every document of the file, and no other file claims one of them."""
+        return all(
+            self._stored.get(id_) == content and id_ not in self._taken
+            for id_, content in fingerprint.documents.items()
+        )
+
+    def _repeated(self, fingerprint: Fingerprint, source: str) -> Iterator[Item]:
+        self._taken.update(dict.fromkeys(fingerprint.documents, source))
+        yield Unchanged(tuple(fingerprint.documents))
+        yield from (Failure(*failure) for failure in fingerprint.failures)
+
+    def _unreadable(self, file: SourceFile, error: OSError, fingerprints: Fingerprints) -> Iterator[Item]:
+        """What was read of the file before stays, and so does its fingerprint."""
+        known = fingerprints.known(file.source)
+        if known is not None:
+            fingerprints.keep(file.source, known)
+            yield Unchanged(tuple(id_ for id_ in known.documents if id_ in self._stored))
+        reason = f"it cannot be opened: {error.strerror or error}"
+        yield Failure(
+            file.source, reason, "Give read access to it; what was read of it before is kept.", transient=True
+        )
+
+    def _read(self, file: SourceFile, fingerprint: Fingerprint, fingerprints: Fingerprints) -> Iterator[Item]:
+        documents: dict[str, str] = {}
+        failures: list[tuple[str, str, str]] = []
+        for result in convert(file):
+            item = self._compared(Entry(result)) if isinstance(result, Document) else result
+            if isinstance(item, Prepared):
+                documents[item.entry.document.id] = item.content
+            elif isinstance(item, Unchanged):
+                documents.update({id_: self._stored[id_] for id_ in item.documents})
+            elif item.transient:
+                yield item
+                return
+            else:
+                failures.append((item.source, item.reason, item.hint))
+            yield item
+        fingerprints.keep(file.source, replace(fingerprint, documents=documents, failures=failures))
+
+    def _compared(self, entry: Entry) -> Item:
+        document = entry.document
+        owner = self._taken.get(document.id)
+        if owner is not None:
+            reason = f"the id {document.id!r} is already used in {owner}"
+            return Failure(document.source, reason, "Give each document an id of its own.")
+        content = content_of(entry, self._recipe)
+        if self._stored.get(document.id) == content:
+            self._taken[document.id] = document.source
+            return Unchanged((document.id,))
+        if entry.answer is not None:
+            pieces = [self._splitter.whole(document.text, document.title)]
+        else:
+            pieces = self._splitter.split(document.text, document.title)
+        if not pieces:
+            return Failure(document.source, "it holds no words", "Put text into it, or remove it from the sources.")
+        self._taken[document.id] = document.source
+        return Prepared(entry, content, pieces)

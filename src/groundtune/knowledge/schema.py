@@ -1,0 +1,154 @@
+"""The one table of the index: a row is a passage, and its document's first row carries the whole document.
+
+Everything about a document is in its rows, so one commit replaces it whole: no second store can fall out of step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from groundtune.knowledge.markup import audible
+from groundtune.knowledge.passages import Piece
+from groundtune.records import Document, Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = [
+    "PASSAGE_COLUMNS",
+    "Entry",
+    "Prepared",
+    "content_of",
+    "document_of",
+    "key_of",
+    "passage_of",
+    "schema",
+    "to_arrow",
+]
+
+PASSAGE_COLUMNS = ["id", "document", "source", "title", "headings", "start", "end", "text", "answer"]
+"""What a `Passage` is read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document to keep, with the ideal answer when it is a demonstration (then it is never cut)."""
+
+    document: Document
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry cut into pieces.
+
+    Attributes:
+        content: Hash of everything that decides its rows.
+    """
+
+    entry: Entry
+    content: str
+    pieces: Sequence[Piece]
+
+
+def schema(dimensions: int) -> pa.Schema:
+    """Columns of the passage table for vectors of this length."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("document", pa.string(), nullable=False),
+            pa.field("ordinal", pa.int32(), nullable=False),
+            ("source", pa.string()),
+            ("title", pa.string()),
+            ("headings", pa.list_(pa.string())),
+            ("start", pa.int64()),
+            ("end", pa.int64()),
+            ("text", pa.string()),
+            ("answer", pa.string()),
+            ("groups", pa.list_(pa.string())),
+            ("indexed", pa.string()),
+            ("key", pa.string()),
+            ("content", pa.string()),
+            ("record", pa.string()),
+            pa.field("vector", pa.list_(pa.float32(), dimensions), nullable=False),
+        ]
+    )
+
+
+def content_of(entry: Entry, recipe: str) -> str:
+    """Hash of an entry and of the recipe that its rows are made with."""
+    return hashlib.sha256(f"{recipe}\n{_record(entry)}".encode()).hexdigest()
+
+
+def key_of(piece: Piece) -> str:
+    """Hash of what is embedded: pieces with one key share one vector."""
+    return hashlib.sha256(" ".join(map(str, piece.ids)).encode()).hexdigest()[:32]
+
+
+def to_arrow(items: Iterable[Prepared], keys: Sequence[str], vectors: NDArray[np.float32]) -> pa.Table:
+    """Rows of prepared documents; ``keys`` and ``vectors`` (passages, dimensions) are in the order of their pieces."""
+    import pyarrow as pa
+
+    rows = [row for item in items for row in _rows(item)]
+    for row, key in zip(rows, keys, strict=True):
+        row["key"] = key
+    columns = schema(vectors.shape[1])
+    table = pa.Table.from_pylist(rows, schema=columns.remove(columns.get_field_index("vector")))
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    return table.append_column(columns.field("vector"), flat)
+
+
+def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
+    document = item.entry.document
+    for ordinal, piece in enumerate(item.pieces):
+        text = document.text[piece.start : piece.end]
+        yield {
+            "id": f"{document.id}#{piece.start}-{piece.end}",
+            "document": document.id,
+            "ordinal": ordinal,
+            "source": document.source,
+            "title": document.title,
+            "headings": list(piece.headings),
+            "start": piece.start,
+            "end": piece.end,
+            "text": text,
+            "answer": item.entry.answer,
+            "groups": list(document.groups),
+            "indexed": f"{piece.context}\n{audible(text)}",
+            "content": item.content,
+            "record": None if ordinal else _record(item.entry),
+        }
+
+
+def _record(entry: Entry) -> str:
+    document = entry.document
+    fields = {
+        "id": document.id,
+        "title": document.title,
+        "text": document.text,
+        "source": document.source,
+        "metadata": dict(document.metadata),
+        "groups": list(document.groups),
+        "answer": entry.answer,
+    }
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True)
+
+
+def document_of(record: str) -> Document:
+    """The document that a ``record`` column holds."""
+    fields = json.loads(record)
+    del fields["answer"]
+    return Document(**{**fields, "groups": tuple(fields["groups"])})
+
+
+def passage_of(row: Mapping[str, Any]) -> Passage:
+    """The passage of one row that has `PASSAGE_COLUMNS`."""
+    return Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "headings": tuple(row["headings"])})
