@@ -1,0 +1,230 @@
+"""Reports as one self-contained HTML page: no network, no fonts, readable in print and without JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from groundtune.records import SYSTEM_IDS
+from groundtune.verdict.report import Cell, Effect, Interval, Report, SystemMeasure, outcome_shares, utility
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+SYSTEM_WORDS = {
+    "prompt": "a plain prompt",
+    "rag": "retrieval",
+    "tuned": "fine-tuning",
+    "tuned_rag": "fine-tuning and retrieval",
+}
+"""What each system is, in words that need no glossary."""
+
+_OUTCOME_WORDS = {
+    "right": ("✓", "right"),
+    "wrong": ("✗", "wrong"),
+    "abstained": ("–", "abstained"),
+    "failed": ("!", "failed"),
+    "unscored": ("?", "not scored"),
+}
+
+
+def render_report(report: Report) -> str:
+    """Render one project's report as a whole HTML document."""
+    return render_index([report])
+
+
+def render_index(reports: Sequence[Report], *, title: str = "") -> str:
+    """Render several projects as one HTML document: an overview on top, then each project in full.
+
+    One file is what people send around, so the projects share a page instead of linking to files that would be left
+    behind.
+
+    Args:
+        reports: At least one.
+        title: Heading above the overview; by default it counts the projects.
+    """
+    style, script = _asset("report.css"), _asset("report.js")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            reports=reports,
+            title=title or f"{len(reports)} projects, measured",
+            style=Markup(style),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_FILTERS)
+    environment.globals.update(_GLOBALS)
+    return environment
+
+
+def _points(value: float | None) -> str:
+    """A score or share as 0 to 100 with one decimal."""
+    return "–" if value is None else f"{value * 100:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:+.1f}".replace("-", "−")
+
+
+def _interval(value: Interval | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "no interval"
+    shown = _signed if signed else _points
+    return f"{shown(value[0])} to {shown(value[1])}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.1f} %"
+
+
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
+
+
+def _usd(value: float | None) -> str:
+    return "not priced" if value is None else f"${value:.5f}"
+
+
+def _mark(cell: Cell) -> Markup:
+    """The outcome as a sign and a word, so that it never depends on colour."""
+    sign, word = _OUTCOME_WORDS[cell.outcome]
+    if cell.outcome == "right" and cell.answer.abstained:
+        word = "rightly abstained"
+    return Markup('<span class="mark {}"><span aria-hidden="true">{}</span> {}</span>').format(cell.outcome, sign, word)
+
+
+def _figure(svg: Markup, label: str) -> Markup:
+    """A drawing as one picture with a description, instead of a hundred shapes."""
+    return Markup('<div role="img" aria-label="{}">{}</div>').format(label, svg)
+
+
+def _cell_of(report: Report, system: str) -> SystemMeasure | None:
+    return next((measure for measure in report.systems if measure.id == system), None)
+
+
+def _systems_svg(report: Report) -> Markup:
+    """The four scores with intervals; the band holds what counts as equal to the best."""
+    from groundtune.verdict.charts import Estimate, interval_chart
+
+    rows = [
+        Estimate(
+            label=measure.id,
+            value=measure.score * 100,
+            low=_scaled(measure.interval, 0),
+            high=_scaled(measure.interval, 1),
+            chosen=measure.id == report.recommendation.system,
+        )
+        for measure in report.systems
+        if measure.score is not None
+    ]
+    if not rows:
+        return Markup()
+    best = max(row.value for row in rows)
+    zone = (best - report.minimum_gain * 100, best)
+    return Markup(interval_chart(rows, axis=f"{report.scorer}, 0 to 100", zone=zone))
+
+
+def _effects_svg(effects: Sequence[Effect], minimum_gain: float) -> Markup:
+    """Differences with intervals around zero; the band holds what counts as no difference."""
+    from groundtune.verdict.charts import Estimate, interval_chart
+
+    rows = [
+        Estimate(
+            label=effect.name,
+            value=effect.points * 100,
+            low=_scaled(effect.interval, 0),
+            high=_scaled(effect.interval, 1),
+        )
+        for effect in effects
+        if effect.points is not None
+    ]
+    if not rows:
+        return Markup()
+    zone = (-minimum_gain * 100, minimum_gain * 100)
+    return Markup(interval_chart(rows, axis="points of score", zone=zone, zero=True))
+
+
+def _shares_svg(report: Report) -> Markup:
+    """How the answers of each system divide."""
+    from groundtune.verdict.charts import Shares, shares_chart
+
+    shares = {measure.id: outcome_shares(report, measure.id) for measure in report.systems}
+    rows = [Shares(label=system, parts=parts) for system, parts in shares.items() if parts]
+    return Markup(shares_chart(rows)) if rows else Markup()
+
+
+def _latency_svg(report: Report) -> Markup:
+    """Median and 95th percentile of each system."""
+    from groundtune.verdict.charts import Span, latency_chart
+
+    rows = [
+        Span(
+            label=measure.id,
+            p50=measure.latency_ms["p50"],
+            p95=measure.latency_ms["p95"],
+            chosen=measure.id == report.recommendation.system,
+        )
+        for measure in report.systems
+        if {"p50", "p95"} <= measure.latency_ms.keys()
+    ]
+    return Markup(latency_chart(rows, limit_ms=report.latency_limit_ms)) if rows else Markup()
+
+
+def _scaled(interval: Interval | None, end: int) -> float | None:
+    return None if interval is None else interval[end] * 100
+
+
+_FILTERS = {
+    "figure": _figure,
+    "interval": _interval,
+    "mark": _mark,
+    "ms": _milliseconds,
+    "percent": _percent,
+    "points": _points,
+    "seconds": _seconds,
+    "signed": _signed,
+    "usd": _usd,
+    "words": SYSTEM_WORDS.get,
+}
+_GLOBALS = {
+    "cell_of": _cell_of,
+    "effects_svg": _effects_svg,
+    "latency_svg": _latency_svg,
+    "outcome_shares": outcome_shares,
+    "shares_svg": _shares_svg,
+    "system_ids": SYSTEM_IDS,
+    "systems_svg": _systems_svg,
+    "utility": utility,
+}

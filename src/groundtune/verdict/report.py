@@ -1,0 +1,172 @@
+"""What a report shows: one run of the four systems, what it means, and every answer it rests on.
+
+Shares, scores and intervals are in [0, 1] and are printed as 0 to 100; effects are differences of scores. Times are
+milliseconds. None is "not measured", and is printed as a dash with that meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from groundtune.records import Answer, Query
+
+Outcome = Literal["right", "wrong", "abstained", "failed", "unscored"]
+"""How one answer came out. An abstention on a query that is unanswerable is right; ``abstained`` is any other."""
+
+OUTCOMES: tuple[Outcome, ...] = ("right", "abstained", "wrong", "failed", "unscored")
+
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """The verdict in words.
+
+    Attributes:
+        kind: choose, equivalent, leaning, inconclusive or none_feasible.
+        system: The recommended system, None where there is none.
+        sentence: The verdict in one plain sentence.
+        because: The reasons, most important first.
+        queries_needed: How many queries would settle it, None when it is settled or no number would.
+        flips_if: What would change the verdict.
+    """
+
+    kind: str
+    system: str | None
+    sentence: str
+    because: tuple[str, ...] = ()
+    runner_up: str | None = None
+    queries_needed: int | None = None
+    flips_if: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemMeasure:
+    """One system of the 2x2 as it was measured on the test queries.
+
+    Attributes:
+        score: Mean of the primary scorer.
+        latency_ms: ``p50`` and ``p95``.
+        infeasible: The constraints that it breaks, in plain words.
+    """
+
+    id: str
+    n: int
+    score: float | None
+    interval: Interval | None
+    wrong_rate: float | None
+    abstain_rate: float | None
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    seconds_to_build: float | None = None
+    cost_per_query_usd: float | None = None
+    infeasible: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A difference of scores with its interval: what one technique, or one step of the ladder, is worth."""
+
+    name: str
+    points: float | None
+    interval: Interval | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One system's answer to one query, judged."""
+
+    answer: Answer
+    outcome: Outcome
+    score: float | None = None
+    cause: str | None = None
+    proven: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRow:
+    """One query with the answers of all systems, by system id."""
+
+    query: Query
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """Something that could be done about failures, and the points that it would return."""
+
+    remedy: str
+    points: float | None
+    cost: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Causes:
+    """Why the failures of one system happened: cause to count, and the ladder of what better parts would return."""
+
+    system: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    ladder: tuple[Effect, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A titled table of names and values: settings, data hashes, versions, checkpoints."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that one project's report shows.
+
+    Attributes:
+        project: Its name.
+        run: Id of the run.
+        created: When the run ended, as it shall be printed.
+        scorer: Name of the primary scorer, in words.
+        retrieval: What retrieval drew on: ``documents`` or ``demonstrations`` (training examples).
+        minimum_gain: Below this two systems count as equal.
+        latency_limit_ms: The project's limit for the 95th percentile.
+        warnings: What limits the evidence: few queries, few clusters, the smallest difference that could be seen.
+    """
+
+    project: str
+    run: str
+    created: str
+    scorer: str
+    retrieval: Literal["documents", "demonstrations"]
+    minimum_gain: float
+    recommendation: Recommendation
+    systems: tuple[SystemMeasure, ...]
+    effects: tuple[Effect, ...] = ()
+    queries: tuple[QueryRow, ...] = ()
+    diagnosis: tuple[Causes, ...] = ()
+    latency_limit_ms: float | None = None
+    warnings: tuple[str, ...] = ()
+    facts: tuple[Facts, ...] = ()
+
+
+def outcome_shares(report: Report, system: str) -> dict[Outcome, float]:
+    """How the answers of one system divide, in the order of `OUTCOMES`; empty when it answered nothing."""
+    cells = [row.cells[system] for row in report.queries if system in row.cells]
+    if not cells:
+        return {}
+    return {outcome: sum(cell.outcome == outcome for cell in cells) / len(cells) for outcome in OUTCOMES}
+
+
+def utility(report: Report, system: str, cost_of_wrong: float = 1.0) -> float | None:
+    """Mean of 1 for a right answer, 0 for an abstention or a failure and ``-cost_of_wrong`` for a wrong answer.
+
+    None when no answer of the system was scored; unscored answers are left out.
+    """
+    shares = outcome_shares(report, system)
+    scored = 1.0 - shares.get("unscored", 1.0)
+    if scored <= 0:
+        return None
+    return (shares["right"] - cost_of_wrong * shares["wrong"]) / scored
