@@ -55,3 +55,12 @@ def test_the_best_candidate_is_the_one_that_answers_dev_best() -> None:
     dev = [asked(0), asked(1)]
     chosen = best_on_dev(["no", "yes", "also yes"], lambda text, query: said(int(query.id), text, None), dev, EXACT)
     assert chosen == "yes"
+
+
+def test_a_largest_wrong_rate_comes_before_utility() -> None:
+    texts = ["no", "yes", "yes", "no", "yes"]
+    answers = [said(n, text, confidence=(n + 1) / 10) for n, text in enumerate(texts)]
+    queries = [asked(n) for n in range(5)]
+    assert abstention_threshold(answers, queries, EXACT) == 0.15
+    assert abstention_threshold(answers, queries, EXACT, max_wrong_rate=0.1) == 0.45
+    assert abstention_threshold(answers[:1], queries[:1], EXACT, max_wrong_rate=0.0) > 0.1

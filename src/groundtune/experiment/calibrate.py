@@ -39,8 +39,8 @@ def best_on_dev(
     return max(candidates, key=mean_score)
 
 
-def utility(answer: Answer, query: Query, scorer: Scorer) -> tuple[float, float]:
-    """What an answer is worth, and what an abstention in its place would be worth.
+def utility(answer: Answer, query: Query, scorer: Scorer) -> tuple[float, float, bool]:
+    """What an answer is worth, what an abstention in its place would be worth, and whether the answer is wrong.
 
     The score less `WRONG_COST` when it is wrong; an abstention is worth 1 where the query is unanswerable, else 0.
     An answer that could not be scored counts nothing either way.
@@ -48,18 +48,21 @@ def utility(answer: Answer, query: Query, scorer: Scorer) -> tuple[float, float]
     abstained = float(query.answerable is False)
     score = score_answer(scorer, answer, query)
     if answer.abstained or score.value is None:
-        return abstained, abstained
+        return abstained, abstained, False
     wrong = is_right(scorer, score, answer, query) is False
-    return score.value - WRONG_COST * wrong, abstained
+    return score.value - WRONG_COST * wrong, abstained, wrong
 
 
-def abstention_threshold(answers: Sequence[Answer], queries: Sequence[Query], scorer: Scorer) -> float:
+def abstention_threshold(
+    answers: Sequence[Answer], queries: Sequence[Query], scorer: Scorer, *, max_wrong_rate: float | None = None
+) -> float:
     """The least confidence to answer with, in [0, 1]: the one with the highest total `utility` on dev.
 
     Args:
         answers: What a system said on dev while it answered everything; those without a confidence do not count.
         queries: The dev queries, in the same order.
         scorer: What decides.
+        max_wrong_rate: Only thresholds that keep the share of wrong dev answers within this are considered.
 
     Returns:
         A threshold half-way between two confidences that were seen, so that it does not cling to either; 0 answers
@@ -67,12 +70,13 @@ def abstention_threshold(answers: Sequence[Answer], queries: Sequence[Query], sc
     """
     pairs = zip(answers, queries, strict=True)
     rows = sorted((a.confidence, *utility(a, q, scorer)) for a, q in pairs if a.confidence is not None)
-    total = sum(worth for _, worth, _ in rows)
-    best = (total, 0.0)
-    for place, (confidence, worth, abstained) in enumerate(rows):
-        total += abstained - worth
+    total, wrong = sum(worth for _, worth, _, _ in rows), sum(is_wrong for _, _, _, is_wrong in rows)
+    allowed = len(queries) if max_wrong_rate is None else max_wrong_rate * len(queries)
+    best = (total, 0.0) if wrong <= allowed else (-float("inf"), NEVER)
+    for place, (confidence, worth, abstained, is_wrong) in enumerate(rows):
+        total, wrong = total + abstained - worth, wrong - is_wrong
         following = rows[place + 1][0] if place + 1 < len(rows) else NEVER
-        if following > confidence and total > best[0] + 1e-9:
+        if following > confidence and wrong <= allowed and total > best[0] + 1e-9:
             between = (confidence + following) / 2
             best = (total, between if between > confidence else following)
     return best[1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from groundtune.records import Evidence, Hit, Passage, Query
 
 if TYPE_CHECKING:
-    from groundtune.knowledge import KnowledgeBase
+    from groundtune.knowledge import KnowledgeBase, Mode
 
 
 class Retriever(Protocol):
@@ -26,10 +26,11 @@ class KnowledgeRetriever:
 
     knowledge: KnowledgeBase
     passages: int
+    mode: Mode = "hybrid"
 
     def retrieve(self, query: Query) -> list[Hit]:
         """The best passages for the question."""
-        return self.knowledge.search(query.question, self.passages)
+        return self.knowledge.search(query.question, self.passages, self.mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,220 @@
+"""From the parts of a project to a measured comparison: choices on dev, then the 2x2 on test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundtune import __version__
+from groundtune.experiment.calibrate import abstention_threshold, best_on_dev
+from groundtune.experiment.run import Measured, answer_all, run_experiment
+from groundtune.experiment.scorers import Scorer, primary_scorer
+from groundtune.project.workspace import Workspace, file_hash, fingerprint
+from groundtune.records import Answer, Demonstration, Example, Query
+from groundtune.settings import settings_json
+from groundtune.systems import (
+    GoldEvidence,
+    KnowledgeRetriever,
+    Parts,
+    PromptTemplate,
+    System,
+    build_systems,
+    candidate_sets,
+    with_evidence,
+)
+from groundtune.systems.prompt import TEMPLATE_VERSION
+
+if TYPE_CHECKING:
+    from groundtune.experiment.results import ExperimentResult
+    from groundtune.models import Model
+    from groundtune.training.registry import Checkpoint
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total); total 0 where nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What dev decided: the few-shot examples, and from which confidence each system answers."""
+
+    examples: tuple[Demonstration, ...]
+    answer_from: Mapping[str, float]
+    seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a run stores it."""
+        return {"examples": [asdict(e) for e in self.examples], "answer_from": dict(self.answer_from)}
+
+
+class Measuring:
+    """One comparison of one project: fixed data, weights and knowledge."""
+
+    def __init__(
+        self, workspace: Workspace, examples: Sequence[Example], tuned: Checkpoint | None, progress: Progress
+    ) -> None:
+        self._workspace = workspace
+        self._examples = list(examples)
+        self._tuned = tuned
+        self._progress = progress
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What decides."""
+        settings = self._workspace.settings
+        return primary_scorer(settings.experiment.primary, settings.project.task)
+
+    @cached_property
+    def key(self) -> str:
+        """Names the comparison: the same data, weights, knowledge and settings give the same one, and reuse it."""
+        return fingerprint(self.record)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What is needed to rebuild the run."""
+        workspace = self._workspace
+        settings = settings_json(workspace.settings)
+        # Constraints and the equivalence zone only weigh what was measured, but for one: it sets the thresholds.
+        settings["constraints"] = {"max_wrong_rate": settings["constraints"]["max_wrong_rate"]}
+        settings["experiment"]["minimum_gain"] = None
+        return {
+            "groundtune": __version__,
+            "template": TEMPLATE_VERSION,
+            "scorer": f"{self.scorer.name}/{self.scorer.version}",
+            "settings": settings,
+            "queries": file_hash(workspace.queries_path),
+            "examples": file_hash(workspace.examples_path),
+            "knowledge": workspace.knowledge.version,
+            "embedding": workspace.embedding.name,
+            "models": {"base": self.models[0].name, "tuned": self.models[1].name if self.models[1] else None},
+            "checkpoint": self._tuned.id if self._tuned else None,
+        }
+
+    @cached_property
+    def models(self) -> tuple[Model, Model | None]:
+        """The model as it comes, and with tuned weights."""
+        return load_models(self._workspace, self._tuned.folder if self._tuned else None)
+
+    def systems(self, choices: Choices) -> dict[str, System]:
+        """The cells of the 2x2."""
+        return dict(build_systems(self._parts(choices.examples, choices.answer_from)))
+
+    def _parts(self, examples: tuple[Demonstration, ...], answer_from: Mapping[str, float]) -> Parts:
+        workspace = self._workspace
+        base, tuned = self.models
+        template = PromptTemplate(
+            task=workspace.settings.project.task,
+            instruction=workspace.settings.project.instruction,
+            examples=examples,
+            labels=workspace.labels(self._examples),
+            schema=workspace.schema,
+        )
+        return Parts(base=base, tuned=tuned, template=template, retriever=retriever(workspace), answer_from=answer_from)
+
+    @cached_property
+    def choices(self) -> Choices:
+        """Made on dev; every dev answer is kept, so that an interrupted run goes on and a repeated one is free."""
+        run = f"{self.key}-dev"
+        self._workspace.ledger.start_run(run, kind="dev", record=self.record)
+        examples = self._few_shot(run)
+        systems = build_systems(self._parts(examples, {}))
+        dev = self._workspace.split.dev
+        answers = self._answer(systems, dev, run, "Calibrating on dev")
+        limit = self._workspace.settings.constraints.max_wrong_rate
+        # Somebody has to handle a message, so a label is always given unless wrong ones are limited.
+        abstains = self._workspace.settings.project.task != "classify" or limit is not None
+        answer_from = {
+            name: abstention_threshold(
+                [answers[name, query.id] for query in dev], dev, self.scorer, max_wrong_rate=limit
+            )
+            for name in systems
+            if abstains
+        }
+        spent = [a.milliseconds["total"] for a in self._workspace.ledger.answers(run).values() if a.milliseconds]
+        return Choices(examples=examples, answer_from=answer_from, seconds=sum(spent) / 1e3 if spent else None)
+
+    def _few_shot(self, run: str) -> tuple[Demonstration, ...]:
+        settings = self._workspace.settings
+        sets = candidate_sets(
+            self._examples, settings.project.task, settings.experiment.examples_in_prompt, settings.experiment.seed
+        )
+        if len(sets) == 1:
+            return sets[0]
+        candidates = {
+            f"prompt#{n}": replace(build_systems(self._parts(chosen, {}))["prompt"], id=f"prompt#{n}")
+            for n, chosen in enumerate(sets)
+        }
+        dev = self._workspace.split.dev
+        answers = self._answer(candidates, dev, run, "Choosing few-shot examples")
+        best = best_on_dev(range(len(sets)), lambda n, query: answers[f"prompt#{n}", query.id], dev, self.scorer)
+        return sets[best]
+
+    def _answer(
+        self, systems: Mapping[Any, System], queries: Sequence[Query], run: str, stage: str
+    ) -> dict[tuple[str, str], Answer]:
+        if not queries:
+            return {}
+        ledger = self._workspace.ledger
+        return answer_all(
+            systems, queries, ledger, run, progress=lambda done, total: self._progress(stage, done, total)
+        )
+
+    def measure(self) -> ExperimentResult:
+        """The comparison on the test queries, from the ledger where it holds the answers already."""
+        workspace = self._workspace
+        choices = self.choices
+        workspace.ledger.start_run(self.key, kind="experiment", record=self.record | {"choices": choices.to_json()})
+        return run_experiment(
+            self.systems(choices),
+            workspace.split.test,
+            workspace.ledger,
+            self.key,
+            scorer=self.scorer,
+            clusters=workspace.split.clusters,
+            seed=workspace.settings.experiment.seed,
+            measured=Measured(seconds_to_build=self._build_seconds(choices)),
+            progress=lambda done, total: self._progress("Answering the test queries", done, total),
+        )
+
+    def with_gold(self) -> dict[str, System]:
+        """The retrieval cells over gold evidence: what perfect retrieval would give them."""
+        workspace = self._workspace
+        gold = GoldEvidence(workspace.knowledge, workspace.settings.knowledge.passages)
+        systems = self.systems(self.choices)
+        return {f"{name}+gold": with_evidence(systems[name], gold) for name in ("rag", "tuned_rag") if name in systems}
+
+    def _build_seconds(self, choices: Choices) -> dict[str, float | None]:
+        indexing = index_seconds(self._workspace)
+        tuning = self._tuned.seconds if self._tuned else None
+        both = indexing + tuning if indexing is not None and tuning is not None else None
+        return {"prompt": choices.seconds, "rag": indexing, "tuned": tuning, "tuned_rag": both}
+
+
+def load_models(workspace: Workspace, checkpoint: Path | None) -> tuple[Model, Model | None]:
+    """The base model and, where there is a checkpoint, the tuned one."""
+    from groundtune.models.embedded.model import EmbeddedModel
+
+    base = EmbeddedModel.load(workspace.weights)
+    return base, EmbeddedModel.load(workspace.weights, checkpoint) if checkpoint else None
+
+
+def retriever(workspace: Workspace) -> KnowledgeRetriever:
+    """The one retriever of both retrieval cells."""
+    settings = workspace.settings.knowledge
+    return KnowledgeRetriever(workspace.knowledge, settings.passages, settings.search)
+
+
+def index_seconds(workspace: Workspace) -> float | None:
+    """What all syncs that changed the knowledge base took together, None before the first."""
+    import json
+
+    path = workspace.home / "build-seconds.json"
+    return float(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def add_index_seconds(workspace: Workspace, seconds: float) -> None:
+    """Remember what a sync took."""
+    path = workspace.home / "build-seconds.json"
+    path.write_text(f"{(index_seconds(workspace) or 0.0) + seconds:.3f}", encoding="utf-8")

@@ -1,0 +1,177 @@
+"""What the verbs of a project return: typed records with the JSON of DESIGN section 7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundtune.records import Answer, Citation, Hit
+
+if TYPE_CHECKING:
+    from groundtune.diagnosis import Diagnosis
+    from groundtune.experiment.plan import Plan
+    from groundtune.experiment.results import ExperimentResult
+    from groundtune.training.gate import GateReport
+    from groundtune.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search found, with the milliseconds of its stages."""
+
+    hits: tuple[Hit, ...]
+    milliseconds: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``search --json`` gives it."""
+        return {"hits": [hit_json(hit) for hit in self.hits], "milliseconds": dict(self.milliseconds)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What the gates found.
+
+    Attributes:
+        documents: Files that could be documents, None when retrieval draws on the examples.
+        faults: Rows that cannot be used, as text.
+        leaks: Examples that are too like a query; they close the gate.
+        plan: What the test queries can show.
+    """
+
+    documents: int | None
+    examples: int
+    queries: int
+    dev: int
+    test: int
+    faults: tuple[str, ...]
+    leaks: tuple[str, ...]
+    gate: GateReport
+    plan: Plan
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything may go on."""
+        return self.gate.is_open and not self.leaks and not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        """All counts and findings."""
+        return {
+            "passed": self.passed,
+            "documents": self.documents,
+            "examples": self.examples,
+            "queries": {"all": self.queries, "dev": self.dev, "test": self.test},
+            "faults": list(self.faults),
+            "leaks": list(self.leaks),
+            "missing": list(self.gate.missing),
+            "warnings": list(self.gate.warnings) + list(self.plan.warnings),
+            "plan": self.plan.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneReport:
+    """One set of tuned weights.
+
+    Attributes:
+        reused: True when the same data and recipe had been trained before.
+        seconds: What the training took, when it was done.
+    """
+
+    checkpoint: str
+    kind: str
+    examples: int
+    metrics: Mapping[str, float | None]
+    seconds: float
+    reused: bool
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return {
+            "checkpoint": self.checkpoint,
+            "kind": self.kind,
+            "examples": self.examples,
+            "metrics": dict(self.metrics),
+            "seconds": self.seconds,
+            "reused": self.reused,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A measured comparison with its verdict.
+
+    Attributes:
+        retrieval: What retrieval drew on: ``documents`` or ``demonstrations``.
+        notes: What the reader must know besides.
+    """
+
+    project: str
+    result: ExperimentResult
+    verdict: Verdict
+    retrieval: str
+    diagnosis: Diagnosis | None = None
+    report: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``decide --json`` gives it."""
+        return {
+            "project": self.project,
+            **self.result.to_json(),
+            "verdict": self.verdict.to_json(),
+            "retrieval": self.retrieval,
+            "notes": [*self.result.notes, *self.notes],
+            "diagnosis": self.diagnosis and self.diagnosis.to_json(),
+            "report": self.report and str(self.report),
+        }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """One retrieved passage."""
+    passage = hit.passage
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "source": passage.source,
+        "title": passage.title,
+        "headings": list(passage.headings),
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """As ``ask --json`` gives it."""
+    usage = answer.usage
+    return {
+        "text": answer.text,
+        "abstained": answer.abstained,
+        "reason": answer.reason,
+        "citations": [_citation_json(citation) for citation in answer.citations],
+        "system": answer.system,
+        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else {},
+        "milliseconds": dict(answer.milliseconds),
+        "confidence": answer.confidence,
+        "error": answer.error,
+    }
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    return {
+        "source": citation.source,
+        "quote": citation.quote,
+        "start": citation.start,
+        "end": citation.end,
+        "document": citation.document,
+    }
+
+
+def lines(rows: Sequence[str], most: int = 10) -> str:
+    """Rows below each other, shortened to the first ones."""
+    more = [f"  … and {len(rows) - most} more"] if len(rows) > most else []
+    return "\n".join([*(f"  {row}" for row in rows[:most]), *more])

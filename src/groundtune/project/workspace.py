@@ -1,0 +1,180 @@
+"""What a project has: its files as read, its knowledge base, its ledger, and the lock that one run at a time holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundtune.errors import Busy, GateClosed, GroundtuneError, ProjectError
+from groundtune.project.results import lines
+from groundtune.records import Example, Query
+from groundtune.settings import FOLDER_NAME, Settings, load_settings
+
+if TYPE_CHECKING:
+    from groundtune.experiment.split import Split
+    from groundtune.knowledge import KnowledgeBase
+    from groundtune.models.embedded.embed import EmbeddedEmbedding
+    from groundtune.models.embedded.weights import BaseWeights
+    from groundtune.storage.ledger import Ledger
+
+
+class Workspace:
+    """The parts of one project folder, each made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read and check the settings.
+
+        Raises:
+            ProjectError: when the folder is no project.
+            SettingsError: when its settings are wrong.
+        """
+        self.folder = folder
+        self.settings: Settings = load_settings(folder)
+        self.home = folder / FOLDER_NAME
+        provider = self.settings.model.provider
+        if provider != "embedded":
+            raise GroundtuneError(
+                f"[model] provider = {provider!r} is not available in this version, which answers with the embedded "
+                'model. Set provider = "embedded".'
+            )
+        if self.settings.project.task == "write":
+            raise ProjectError(
+                'task = "write" needs a chat model, and this version answers with the embedded model, which quotes and '
+                "chooses but does not write. Use answer, classify or extract."
+            )
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the project: one tuning or experiment at a time.
+
+        Raises:
+            Busy: when another process is at it.
+        """
+        from filelock import FileLock, Timeout
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.home / "run.lock", timeout=0)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise Busy(
+                f"Another run is at work in {self.folder}. One at a time is allowed: wait for it or stop it, then run "
+                "the command again; what it finished is kept."
+            ) from None
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Every run and answer."""
+        from groundtune.storage.ledger import Ledger
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        return Ledger.open(self.home / "ledger.sqlite")
+
+    @cached_property
+    def weights(self) -> BaseWeights:
+        """The base weights, checked."""
+        from groundtune.models.embedded.weights import base_weights
+
+        return base_weights(Path(self.settings.model.name).expanduser() if self.settings.model.name else None)
+
+    @cached_property
+    def embedding(self) -> EmbeddedEmbedding:
+        """The embedding model: the base weights, or the tuned ones that the settings name."""
+        from groundtune.models.embedded.embed import EmbeddedEmbedding
+
+        return EmbeddedEmbedding.of(self.weights)
+
+    @cached_property
+    def knowledge(self) -> KnowledgeBase:
+        """The knowledge base, as it was last synced."""
+        from groundtune.knowledge import KnowledgeBase
+
+        return KnowledgeBase(self.home / "knowledge", self.embedding, max_tokens=self.settings.knowledge.passage_tokens)
+
+    @property
+    def draws_on_examples(self) -> bool:
+        """Whether retrieval gives demonstrations, because the project has no documents."""
+        return not self.settings.knowledge.sources
+
+    @property
+    def examples_path(self) -> Path:
+        """Where the training examples are."""
+        return self.folder / self.settings.training.examples
+
+    @property
+    def queries_path(self) -> Path:
+        """Where the labelled queries are."""
+        return self.folder / self.settings.experiment.queries
+
+    def examples(self, *, skip_bad: bool) -> list[Example]:
+        """The good training examples.
+
+        Raises:
+            GateClosed: when rows are broken and ``skip_bad`` is not set; names each with its line.
+        """
+        from groundtune.training.examples import read_examples
+
+        examples, faults = read_examples(self.examples_path)
+        if faults and not skip_bad:
+            raise GateClosed(
+                f"{self.examples_path}: {len(faults)} of {len(faults) + len(examples)} rows cannot be used\n"
+                f"{lines([str(fault) for fault in faults])}\n"
+                "Correct them, or go on with the good rows: --skip-bad. The file is left as it is."
+            )
+        return examples
+
+    @cached_property
+    def queries(self) -> list[Query]:
+        """The labelled queries; with a closed set, every answer is one of it."""
+        from groundtune.experiment.queries import read_queries
+
+        return read_queries(self.queries_path)
+
+    @cached_property
+    def split(self) -> Split:
+        """Dev and test queries, by cluster."""
+        from groundtune.experiment.split import split_queries
+
+        return split_queries(self.queries, seed=self.settings.experiment.seed)
+
+    def labels(self, examples: list[Example]) -> tuple[str, ...]:
+        """The closed set of a classification, sorted: the settings' or the examples'."""
+        if self.settings.project.task != "classify":
+            return ()
+        return self.settings.project.labels or tuple(sorted({example.answer for example in examples}))
+
+    @cached_property
+    def schema(self) -> Mapping[str, Any] | None:
+        """The JSON Schema of the replies.
+
+        Raises:
+            ProjectError: when the file is missing or is no JSON object.
+        """
+        name = self.settings.project.json_schema
+        if not name:
+            return None
+        path = self.folder / name
+        try:
+            schema = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ProjectError(f"{path}: the JSON Schema of the replies cannot be read: {error}.") from error
+        if not isinstance(schema, dict):
+            raise ProjectError(f"{path}: a JSON Schema is an object; this is a {type(schema).__name__}.")
+        return schema
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short name for everything that determines a result: equal parts, equal name."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str | None:
+    """SHA-256 of a file's content, None when there is no such file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
