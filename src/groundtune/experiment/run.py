@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Protocol
 
-from groundtune.errors import GroundtuneError, StorageError
+from groundtune.errors import GateClosed, GroundtuneError, StorageError
 from groundtune.experiment.baseline import constant_baseline
 from groundtune.experiment.effects import Effects, estimate_effects
 from groundtune.experiment.latency import TokenPrice, cost_per_query, measure_latency
@@ -72,7 +72,13 @@ def run_experiment(
         seed: Of every resampling.
         measured: Build times and prices.
         progress: Called after each answer.
+
+    Raises:
+        GateClosed: when there is no test query.
+        StorageError: when an answer cannot be recorded.
     """
+    if not queries:
+        raise GateClosed("There is no test query to compare systems on. Add labelled queries; 50 are a beginning.")
     answers = answer_all(systems, queries, ledger, run, progress=progress)
     rows = judge(answers, list(systems), queries, scorer, clusters=clusters)
     ledger.record_scores(run, _score_records(rows, scorer))
@@ -227,4 +233,5 @@ def _notes(rows: Sequence[QueryRow], counted: Sequence[QueryRow], systems: Seque
             first = next(row.answers[name].error for row in rows if row.answers[name].error is not None)
             yield f"{name} failed on {failed} of {len(rows)} queries, the first time with: {first}"
     if len(counted) < len(rows):
-        yield f"{len(rows) - len(counted)} of {len(rows)} queries could not be scored for every system and do not count."
+        left_out = len(rows) - len(counted)
+        yield f"{left_out} of {len(rows)} queries could not be scored for every system and do not count."

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -29,6 +29,18 @@ from groundtune.storage.answers import answer_from_row, answer_to_row
 __all__ = ["Ledger", "RunRecord", "ScoreRecord"]
 
 _WAIT_SECONDS = 30
+
+
+def _put(table: Table) -> Insert:
+    """Insert a row, or replace the one with the same key."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+_PUT_ANSWER = _put(schema.answers)
+_PUT_SCORE = _put(schema.scores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +161,8 @@ class Ledger:
             StorageError: when the run was not started, or the disk refuses.
         """
         row = {"run": run, "answered_at": _now(), **answer_to_row(answer)}
-        statement = insert(schema.answers).values(row)
-        keys = ("run", "system", "query")
-        changed = {name: statement.excluded[name] for name in row if name not in keys}
         with self._transaction() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+            connection.execute(_PUT_ANSWER, row)
 
     def answers(self, run: str) -> dict[tuple[str, str], Answer]:
         """All answers of a run, by (system, query id)."""
@@ -168,11 +177,8 @@ class Ledger:
         rows = [{"run": run, **{name: getattr(score, name) for name in columns}} for score in scores]
         if not rows:
             return
-        statement = insert(schema.scores)
-        changed = {"value": statement.excluded.value, "note": statement.excluded.note}
-        keys = ("run", "system", "query", "scorer", "version")
         with self._transaction() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+            connection.execute(_PUT_SCORE, rows)
 
     def scores(self, run: str) -> list[ScoreRecord]:
         """All scores of a run, in the order of system, query and scorer."""

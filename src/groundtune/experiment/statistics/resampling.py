@@ -36,9 +36,12 @@ def bootstrap_draws(
     if not array.size:
         raise ValueError("a bootstrap needs at least one value")
     numbers = number_clusters(clusters, array.size)
+    generator = np.random.default_rng(seed)
+    if int(numbers.max()) + 1 == array.size:
+        picks = generator.integers(0, array.size, size=(draws, array.size))
+        return np.array([statistic(array[row]) for row in picks])
     order = np.argsort(numbers, kind="stable")
     members = np.split(array[order], np.cumsum(np.bincount(numbers))[:-1])
-    generator = np.random.default_rng(seed)
     picks = generator.integers(0, len(members), size=(draws, len(members)))
     return np.array([statistic(np.concatenate([members[pick] for pick in row])) for row in picks])
 

@@ -1,0 +1,1 @@
+"""Constraints, evidence and cost made into one recommendation, and the report that shows it."""
