@@ -214,7 +214,8 @@ def _wrong_cost(result: ExperimentResult, posterior: Posterior, system: str) -> 
         lead = (chosen.score or 0) - (other.score or 0)
         fewer = (chosen.wrong_rate or 0) - (other.wrong_rate or 0)
         if lead >= 0 and fewer > 0:
-            yield f"a wrong answer cost {lead / fewer:.2f} times what a right one gains, or more: then {name} would lead"
+            ratio = lead / fewer
+            yield f"a wrong answer cost {ratio:.2f} times what a right one gains, or more: then {name} would lead"
 
 
 def _name(system: str) -> str:

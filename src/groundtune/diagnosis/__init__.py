@@ -1,0 +1,1 @@
+"""Why queries failed: causes shown by intervention, and what each remedy would return."""
