@@ -154,7 +154,7 @@ def test_the_weight_of_the_dense_score_is_learned_and_kept(project: Path, embedd
 def test_the_index_of_another_embedding_is_another_one(project: Path) -> None:
     opened(project, HashedWords(32)).sync(["docs"], project)
     other = HashedWords(16)
-    other.name = "fake/other"  # type: ignore[misc]
+    other.name = "fake/other"
     knowledge = opened(project, other)
     assert knowledge.count() == 0
     knowledge.sync(["docs"], project)

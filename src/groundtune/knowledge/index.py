@@ -119,15 +119,13 @@ class Index:
             return list(table.search().where(where).select([*columns]).limit(_all(table)).to_list())
 
     def _made(self) -> Table:
-        table = self.table()
-        if table is not None:
-            return table
         from lancedb.index import FTS
 
         self._folder.mkdir(parents=True, exist_ok=True)
         table = self._connect().create_table(self._name, schema=schema(self._dimensions), exist_ok=True)
-        # Made while the table is empty, so that BM25 works from the first commit; `tidy` brings it up to date.
-        table.create_index(_TEXT, config=FTS(with_position=False))
+        # Made while the table is empty, so that BM25 works from the first passages on; `tidy` brings it up to date.
+        if not list(table.list_indices()):
+            table.create_index(_TEXT, config=FTS(with_position=False))
         return table
 
     def _connect(self) -> lancedb.DBConnection:

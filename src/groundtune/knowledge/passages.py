@@ -79,7 +79,7 @@ class _Span:
 class Splitter:
     """Cuts documents into passages of at most ``max_tokens`` tokens.
 
-    A new section starts a new passage unless the one before it is short and above it in the outline. A heading stays
+    A new section starts a new passage, unless the one before it is short and not deeper in the outline. A heading stays
     with the text below it; code and tables stay whole where they fit, and are cut between lines where they do not;
     prose is cut between sentences. Nothing overlaps. Only a text of nothing but headings gives a passage of headings.
     """

@@ -73,6 +73,8 @@ class Snapshot:
         """The ``depth`` passages with the highest BM25 score above 0, best first."""
         from lancedb.query import MatchQuery
 
+        if not self.ids:
+            return {}
         match = MatchQuery(question, "indexed")  # type: ignore[call-arg]
         query = self.table.search(match, query_type="fts").select(["id", "_score"])
         if documents is not None:

@@ -1,0 +1,123 @@
+"""Passages cover their document exactly once, in order, and keep together what belongs together."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundtune.knowledge.blocks import blocks
+from groundtune.knowledge.markup import audible, silence, silent_spans
+from groundtune.knowledge.passages import Piece, Splitter
+from groundtune.testing.embedding import HashedTokens
+
+TOKENS = HashedTokens()
+LIMIT = 24
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1, max_size=12)
+sentences = st.lists(
+    st.sampled_from(["gate", "closes", "Über", "東京", "e\u0301", "👩‍👩‍👧", "x_y", "`a`"]) | words, max_size=30
+)
+lines = (
+    sentences.map(" ".join)
+    | st.builds("{} {}".format, st.sampled_from(["#", "##", "###"]), words)
+    | st.sampled_from(["", "```", "~~~", "| a | b |", "|---|---|", "- item.", "====", "---", "\t", "[x](http://a/b)"])
+)
+texts = st.lists(lines, max_size=25).map("\n".join) | st.text(max_size=200)
+
+
+def split(text: str, title: str = "") -> list[Piece]:
+    return Splitter(TOKENS, LIMIT).split(text, title)
+
+
+@given(texts)
+def test_blocks_cover_the_text(text: str) -> None:
+    place = 0
+    for block in blocks(text):
+        assert block.start == place < block.end
+        place = block.end
+    assert place == len(text)
+
+
+@given(texts)
+def test_pieces_are_exact_ordered_and_disjoint(text: str) -> None:
+    place = 0
+    for piece in split(text):
+        assert place <= piece.start < piece.end <= len(text)
+        assert text[piece.start : piece.end] == text[piece.start : piece.end].strip()
+        place = piece.end
+
+
+@given(texts)
+def test_every_token_is_embedded_exactly_once(text: str) -> None:
+    ids, starts = silence(TOKENS.encode(text), silent_spans(text))
+    pieces = split(text)
+    context = [len(TOKENS.encode(piece.context).ids) for piece in pieces]
+    assert [number for piece, skip in zip(pieces, context, strict=True) for number in piece.ids[skip:]] == ids
+    assert all(any(piece.start <= start < piece.end for piece in pieces) for start in starts)
+
+
+@given(texts)
+def test_no_piece_is_much_longer_than_the_limit(text: str) -> None:
+    for piece in split(text):
+        assert len(piece.ids) - len(TOKENS.encode(piece.context).ids) <= LIMIT * 5 // 4 + LIMIT // 4
+
+
+@given(texts)
+def test_a_heading_stays_with_its_text(text: str) -> None:
+    pieces = split(text)
+    for block, following in zip(list(blocks(text)), list(blocks(text))[1:], strict=False):
+        ids, starts = silence(TOKENS.encode(text), silent_spans(text))
+        heading = [start for start in starts if block.start <= start < block.end]
+        body = [start for start in starts if following.start <= start < following.end]
+        if block.level and not following.level and heading and body and len(heading) <= LIMIT // 4:
+            holder = next(piece for piece in pieces if piece.start <= heading[-1] < piece.end)
+            assert holder.start <= body[0] < holder.end
+
+
+def test_a_long_section_repeats_its_headings_as_context() -> None:
+    text = "# Guide\n\n## Gate\n\n" + "The gate closes at eight in the evening. " * 8
+    pieces = split(text, "Manual")
+    assert pieces[0].headings == ()
+    assert pieces[0].context == "Manual"
+    assert all(piece.headings == ("Guide", "Gate") for piece in pieces[1:])
+    assert all(piece.context == "Manual > Guide > Gate" for piece in pieces[1:])
+    assert all(text[piece.start : piece.end].endswith(".") for piece in pieces)
+
+
+def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> None:
+    code = "```\n" + "\n".join(f"call {n}" for n in range(6)) + "\n\ncall 9\n```"
+    text = "# A\n\nSome words about the calls that follow here, and what they are for.\n\n" + code
+    pieces = split(text)
+    assert any(code.startswith(text[piece.start : piece.end][:20]) for piece in pieces)
+    long = "```\n" + "\n".join(f"call {n}" for n in range(60)) + "\n```"
+    assert all(re.fullmatch(r"(```\n)?(call \d+\n?)+(```)?", long[p.start : p.end]) for p in split(long))
+
+
+def test_a_short_section_is_joined_to_its_sibling_but_not_to_a_higher_one() -> None:
+    def firsts(text: str) -> list[str]:
+        pieces = Splitter(TOKENS, 80).split(text, "")
+        return [text[piece.start : piece.end].split("\n")[0] for piece in pieces]
+
+    assert firsts("## B\n\nShort.\n\n## C\n\nAlso short.\n\n# D\n\nA chapter.") == ["## B", "# D"]
+    assert firsts("# A\n\n## B\n\nShort.\n\n# D\n\nA chapter.") == ["# A"]
+
+
+def test_link_targets_anchors_and_escapes_are_shown_but_not_embedded() -> None:
+    text = 'See [the guide](http://a.example/x(1).html "t")<a name="b"></a> of 2011\\-12\\-05\\.'
+    (piece,) = split(text)
+    assert text[piece.start : piece.end] == text
+    assert piece.ids == TOKENS.encode("See [the guide] of 2011-12-05.").ids
+    assert audible(text) == "See [the guide] of 2011-12-05."
+
+
+def test_headings_alone_are_kept_when_there_is_nothing_else() -> None:
+    text = "# One\n\n# Two\n"
+    assert [text[piece.start : piece.end] for piece in split(text)] == ["# One\n\n# Two"]
+
+
+def test_a_whole_piece_is_never_cut() -> None:
+    text = "word " * 500
+    piece = Splitter(TOKENS, LIMIT).whole(text)
+    assert (piece.start, piece.end, len(piece.ids)) == (0, len(text), 254)
