@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from groundtune.knowledge.fusion import ALPHAS, best_alpha, convex, ndcg, reciprocal_rank
 
-scores = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.01, 1.0), max_size=8)
+scores = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 100).map(lambda n: n / 100), max_size=8)
 
 
 def test_reciprocal_rank_by_hand() -> None:

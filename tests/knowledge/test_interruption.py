@@ -34,9 +34,8 @@ def write(project: Path, version: str, numbers: range) -> None:
     docs = project / "docs"
     docs.mkdir(exist_ok=True)
     for number in numbers:
-        text = "".join(
-            f"## Part {part}\n\nGate {number} of {version} closes at {part}. " * 9 + "\n\n" for part in range(3)
-        )
+        said = f"Gate {number} of {version} closes at {{}}. "
+        text = "".join(f"## Part {part}\n\n{said.format(part) * 9}\n\n" for part in range(3))
         (docs / f"gate-{number}.md").write_text(f"# Gate {number}\n\n{text}", encoding="utf-8")
 
 

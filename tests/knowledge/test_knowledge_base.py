@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_old_state(
 
     with monkeypatch.context() as patch:
         patch.setattr(LanceMergeInsertBuilder, "execute", full)
-        with pytest.raises(StorageError, match="No space left.*again"):
+        with pytest.raises(StorageError, match=r"No space left.*again"):
             knowledge.sync(["docs"], project)
     assert knowledge.version == version
     assert knowledge.sync(["docs"], project).changed == 1

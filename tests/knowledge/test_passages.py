@@ -68,7 +68,7 @@ def test_no_piece_is_much_longer_than_the_limit(text: str) -> None:
 def test_a_heading_stays_with_its_text(text: str) -> None:
     pieces = split(text)
     for block, following in zip(list(blocks(text)), list(blocks(text))[1:], strict=False):
-        ids, starts = silence(TOKENS.encode(text), silent_spans(text))
+        _, starts = silence(TOKENS.encode(text), silent_spans(text))
         heading = [start for start in starts if block.start <= start < block.end]
         body = [start for start in starts if following.start <= start < following.end]
         if block.level and not following.level and heading and body and len(heading) <= LIMIT // 4:

@@ -35,7 +35,8 @@ def refused(path: Path, data: bytes | str) -> Failure:
 
 
 def test_markdown_is_kept_verbatim(tmp_path: Path) -> None:
-    text = "---\ntitle: 'The gate'\nowner: Anna\n---\n\n```\n# no heading\n```\n# Gate [hours](http://a/b) *now*\n\nAt eight.\n"
+    front = "---\ntitle: 'The gate'\nowner: Anna\n---\n\n"
+    text = f"{front}```\n# no heading\n```\n# Gate [hours](http://a/b) *now*\n\nAt eight.\n"
     document = one(tmp_path / "gate.md", text)
     assert (document.text, document.title) == (text, "The gate")
     assert document.metadata == {"title": "The gate", "owner": "Anna"}
