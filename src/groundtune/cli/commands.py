@@ -96,8 +96,10 @@ def sync(folder: Path, as_json: bool) -> None:
     """Documents into the knowledge base; only what changed is worked on."""
     from groundtune.cli import show
 
+    from groundtune.project import sync_json
+
     report = _open(folder, as_json).sync()
-    _emit(as_json, report.to_json(), lambda: show.sync(report))
+    _emit(as_json, sync_json(report), lambda: show.sync(report))
 
 
 @cli.command()
@@ -227,6 +229,9 @@ def models(model_id: str | None, folder: Path, as_json: bool) -> None:
 def serve(host: str, port: int, workers: int, system: str | None, folder: Path, as_json: bool) -> None:
     """Answer over HTTP, with a page to ask on; `/v1` speaks OpenAI's chat format."""
     del as_json
-    from groundtune.project import serve_project
+    from groundtune.project import Project
+    from groundtune.service import serve
 
-    serve_project(folder, host=host, port=port, workers=workers, system=system)
+    Project.open(folder).answerer(system)  # what is wrong with the project is said before a server starts
+    click.echo(f"Serving {folder} on http://{host}:{port} (Ctrl-C stops it)", err=True)
+    serve(folder, host=host, port=port, workers=workers, system=system)

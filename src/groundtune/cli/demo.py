@@ -14,28 +14,27 @@ import click
 from groundtune.cli import show
 from groundtune.cli.progress import terminal_progress
 from groundtune.errors import ProjectError
-from groundtune.project import Decision, Project, report_all
+from groundtune.project import Decision, Project, report_together
 
 DEMOS = ("product-docs", "bank-intents", "pep-facts", "help-desk")
 
 
 def run_demo(folder: Path, only: Sequence[str], as_json: bool) -> None:
-    """Copy the bundled projects to ``folder`` and decide each of them; what is unchanged from an earlier run is reused."""
+    """Copy the bundled projects to ``folder`` and decide each; what is unchanged from an earlier run is reused."""
     unknown = [name for name in only if name not in DEMOS]
     if unknown:
         raise ProjectError(f"No demo project is called {', '.join(unknown)}; there are {', '.join(DEMOS)}.")
     began = perf_counter()
-    projects, decisions = [], []
+    decisions = []
     for name in only or DEMOS:
         project = Project.open(copy_sample(name, folder), progress=terminal_progress(quiet=as_json))
         if not as_json:
             show.headline(project)
         decision = project.decide()
-        projects.append(project)
         decisions.append(decision)
         if not as_json:
             show.decision(decision)
-    report = report_all(projects, folder / "report.html")
+    report = report_together(decisions, folder / "report.html")
     _close(decisions, report, perf_counter() - began, as_json)
 
 
@@ -53,7 +52,9 @@ def copy_sample(name: str, folder: Path) -> Path:
 
 def _close(decisions: Sequence[Decision], report: Path, seconds: float, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"projects": [d.to_json() for d in decisions], "report": str(report)}, ensure_ascii=False))
+        click.echo(
+            json.dumps({"projects": [d.to_json() for d in decisions], "report": str(report)}, ensure_ascii=False)
+        )
         return
     show.summary(decisions)
     click.echo(f"{len(decisions)} projects in {seconds:.0f} s. Report: {report.resolve()}")

@@ -102,7 +102,7 @@ def refuse_leaks(leakage: Leakage) -> None:
     raise GateClosed(
         f"{len(certain)} pairs of a training example and an evaluation query ask the same, so scores would show memory "
         f"and not ability:\n{rows}{more}\n"
-        "Remove these examples or these queries, or go on without the examples: --drop-leaks"
+        "Remove these examples or these queries, then run the command again."
     )
 
 

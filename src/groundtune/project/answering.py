@@ -97,4 +97,4 @@ class ProjectAnswerer:
             retriever=retriever(self._workspace),
             answer_from=choices["answer_from"],
         )
-        return dict(build_systems(parts))
+        return build_systems(parts)

@@ -99,7 +99,7 @@ class Measuring:
 
     def systems(self, choices: Choices) -> dict[str, System]:
         """The cells of the 2x2."""
-        return dict(build_systems(self._parts(choices.examples, choices.answer_from)))
+        return build_systems(self._parts(choices.examples, choices.answer_from))
 
     def _parts(self, examples: tuple[Demonstration, ...], answer_from: Mapping[str, float]) -> Parts:
         workspace = self._workspace

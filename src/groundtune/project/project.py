@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundtune.errors import GateClosed, ProjectError
-from groundtune.project.results import CheckReport, Decision, Found, TuneReport, lines
+from groundtune.errors import ProjectError
+from groundtune.project.results import CheckReport, Decision, Found, TuneReport
 from groundtune.project.workspace import Workspace
 from groundtune.settings import FILE_NAME
 
 if TYPE_CHECKING:
-    from groundtune.diagnosis import Diagnosis
+    from groundtune.diagnosis.records import Diagnosis
     from groundtune.knowledge import SyncReport
     from groundtune.project.answering import ProjectAnswerer
     from groundtune.project.measuring import Measuring, Progress
     from groundtune.records import Answer, Example
-    from groundtune.training.registry import Checkpoint
 
 What = Literal["generator", "embedding", "all"]
 
@@ -192,25 +190,15 @@ class Project:
     # -- between the verbs
 
     def _refuse_leaks(self, examples: Sequence[Example]) -> None:
-        from groundtune.project.checking import leaks
+        from groundtune.experiment.leakage import find_leaks, refuse_leaks
 
-        found = leaks(self._workspace, examples)
-        if found:
-            raise GateClosed(
-                f"{len(found)} training examples are in the queries too: tuning would be judged on what it has seen.\n"
-                f"{lines(found)}\nRemove these rows from {self._workspace.examples_path.name} or from "
-                f"{self._workspace.queries_path.name}, then run the command again."
-            )
-
-    @cached_property
-    def _checkpoints(self) -> Path:
-        return self._workspace.home / "models"
+        refuse_leaks(find_leaks(examples, self._workspace.queries))
 
     def _measuring(self, examples: Sequence[Example]) -> Measuring:
         from groundtune.project.measuring import Measuring
-        from groundtune.training.registry import newest
+        from groundtune.training.registry import promoted
 
-        checkpoint: Checkpoint | None = newest(self._checkpoints, ("reader", "chooser"))
+        checkpoint = promoted(self._workspace.home / "models", "generator")
         if checkpoint is None:
             raise ProjectError(
                 f"{self.folder} has no tuned model yet. Make one: groundtune tune --project {self.folder}  "
@@ -228,7 +216,7 @@ class Project:
         return measuring
 
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
-        from groundtune.verdict import decide
+        from groundtune.verdict.decide import decide
 
         workspace = self._workspace
         result = measuring.measure()
@@ -249,7 +237,7 @@ class Project:
         return decision
 
     def _diagnose(self, measuring: Measuring, decision: Decision) -> Diagnosis:
-        from groundtune.diagnosis import diagnose
+        from groundtune.diagnosis.diagnose import diagnose
 
         return diagnose(
             decision.result,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from groundtune.records import Answer, Citation, Hit
 
 if TYPE_CHECKING:
-    from groundtune.diagnosis import Diagnosis
+    from groundtune.diagnosis.records import Diagnosis
     from groundtune.experiment.plan import Plan
     from groundtune.experiment.results import ExperimentResult
+    from groundtune.knowledge import SyncReport
     from groundtune.training.gate import GateReport
-    from groundtune.verdict import Verdict
+    from groundtune.verdict.records import Verdict
+    from groundtune.verdict.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class CheckReport:
     leaks: tuple[str, ...]
     gate: GateReport
     plan: Plan
+    warnings: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -65,7 +68,7 @@ class CheckReport:
             "faults": list(self.faults),
             "leaks": list(self.leaks),
             "missing": list(self.gate.missing),
-            "warnings": list(self.gate.warnings) + list(self.plan.warnings),
+            "warnings": [*self.gate.warnings, *self.plan.warnings, *self.warnings],
             "plan": self.plan.to_json(),
         }
 
@@ -106,6 +109,8 @@ class Decision:
 
     Attributes:
         retrieval: What retrieval drew on: ``documents`` or ``demonstrations``.
+        report: Where the report was written.
+        contents: What the report shows, to be shown on another page too.
         notes: What the reader must know besides.
     """
 
@@ -115,6 +120,7 @@ class Decision:
     retrieval: str
     diagnosis: Diagnosis | None = None
     report: Path | None = None
+    contents: Report | None = None
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -128,6 +134,19 @@ class Decision:
             "diagnosis": self.diagnosis and self.diagnosis.to_json(),
             "report": self.report and str(self.report),
         }
+
+
+def sync_json(report: SyncReport) -> dict[str, Any]:
+    """As ``sync --json`` gives it."""
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "failed": [{"source": f.source, "reason": f.reason, "hint": f.hint} for f in report.failed],
+        "passages": report.passages,
+        "seconds": report.seconds,
+    }
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

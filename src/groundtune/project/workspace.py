@@ -58,7 +58,7 @@ class Workspace:
         from filelock import FileLock, Timeout
 
         self.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.home / "run.lock", timeout=0)
+        lock = FileLock(str(self.home / "run.lock"), timeout=0)
         try:
             with lock:
                 yield

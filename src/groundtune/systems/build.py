@@ -32,7 +32,7 @@ class Parts:
     answer_from: Mapping[str, float]
 
 
-def build_systems(parts: Parts) -> dict[SystemId, System]:
+def build_systems(parts: Parts) -> dict[str, System]:
     """The cells of the 2x2 that can be built, simplest first."""
     switches: dict[SystemId, tuple[Model | None, Retriever | None]] = {
         "prompt": (parts.base, None),

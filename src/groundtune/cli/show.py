@@ -1,0 +1,209 @@
+"""Results as a person reads them in a terminal: short, aligned, plain when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from groundtune.diagnosis.records import Diagnosis
+    from groundtune.knowledge import SyncReport
+    from groundtune.project import CheckReport, Decision, Found, Project, TuneReport
+    from groundtune.records import Answer
+
+WIDTH = 110
+
+
+def console() -> Console:
+    """Where results go; a pipe gets a fixed width and no colour."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(width=WIDTH, highlight=False, color_system=None)
+
+
+def headline(project: Project) -> None:
+    """The name of a project before its results."""
+    out = console()
+    out.print()
+    out.rule(f"[bold]{project.name}", align="left")
+
+
+def check(report: CheckReport) -> None:
+    """Counts and findings of the gates."""
+    documents = "retrieval draws on the examples" if report.documents is None else f"{report.documents} documents"
+    click.echo(
+        f"{documents}, {report.examples} examples, {report.queries} queries ({report.dev} dev, {report.test} test)"
+    )
+    click.echo(report.plan.sentence)
+    for warning in (*report.gate.warnings, *report.plan.warnings, *report.warnings):
+        click.echo(f"Note: {warning}")
+    for fault in (*report.faults, *report.leaks, *report.gate.missing):
+        click.echo(f"Closed: {fault}")
+    click.echo("The gate is open." if report.passed else "The gate is closed: put these right, then check again.")
+
+
+def sync(report: SyncReport) -> None:
+    """What a sync did."""
+    click.echo(
+        f"{report.added} added, {report.changed} changed, {report.removed} removed, {report.unchanged} unchanged: "
+        f"{report.passages} passages in {report.seconds:.1f} s"
+    )
+    for failure in report.failed:
+        click.echo(f"Not read: {failure.source}: {failure.reason}. {failure.hint}")
+
+
+def search(found: Found) -> None:
+    """Passages with where they stand."""
+    if not found.hits:
+        click.echo("Nothing found.")
+    for hit in found.hits:
+        passage = hit.passage
+        path = " > ".join(part for part in (passage.title, *passage.headings) if part)
+        click.echo(f"{hit.rank}. {path}  [{passage.source}:{passage.start}-{passage.end}]  {hit.score:.3f}")
+        click.echo(f"   {' '.join(passage.text.split())[:300]}")
+    click.echo(f"{found.milliseconds['total']:.0f} ms")
+
+
+def answer(given: Answer) -> None:
+    """One answer with its citations."""
+    if given.error is not None:
+        click.echo(f"{given.system} failed: {given.error}")
+    elif given.abstained:
+        click.echo(f"No answer: {given.reason}.")
+    else:
+        click.echo(given.text)
+    for citation in given.citations:
+        click.echo(f"  “{' '.join(citation.quote.split())}”  {citation.source}:{citation.start}-{citation.end}")
+    sure = "" if given.confidence is None else f", confidence {given.confidence:.2f}"
+    click.echo(f"[{given.system}{sure}, {given.milliseconds['total']:.0f} ms]")
+
+
+def tuned(reports: Sequence[TuneReport]) -> None:
+    """What a tuning made."""
+    for report in reports:
+        how = "as before, nothing changed" if report.reused else f"in {report.seconds:.0f} s"
+        metrics = ", ".join(f"{k} {v:.3f}" for k, v in report.metrics.items() if v is not None)
+        click.echo(f"{report.checkpoint}: {report.kind} from {report.examples} examples, {how}; {metrics}")
+        for warning in report.warnings:
+            click.echo(f"Note: {warning}")
+
+
+def decision(made: Decision) -> None:
+    """The four systems side by side, the effects, the verdict with its reasons."""
+    out = console()
+    result = made.result
+    out.print(_systems(made))
+    if result.effects is not None:
+        effects = result.effects.to_json()
+        out.print("   ".join(f"{name}: {_points(found)}" for name, found in effects.items()))
+    if made.diagnosis is not None:
+        _remedies(made.diagnosis)
+    out.print(f"\n[bold]{made.verdict.sentence}")
+    for reason in made.verdict.because:
+        out.print(f"  • {reason}")
+    for condition in made.verdict.flips_if:
+        out.print(f"  It would change if {condition.rstrip('.')}.", style="dim")
+    for note in (*result.plan.warnings, *result.notes, *made.notes):
+        out.print(f"  Note: {note}", style="dim")
+    if made.report is not None:
+        click.echo(f"Report: {made.report}")
+
+
+def _systems(made: Decision) -> Table:
+    scorer = made.result.scorer.split("/")[0]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in (
+        "system",
+        f"score ({scorer})",
+        "95 % interval",
+        "wrong",
+        "abstained",
+        "p50 ms",
+        "p95 ms",
+        "built in s",
+    ):
+        table.add_column(column, justify="left" if column == "system" else "right")
+    for system in made.result.systems.values():
+        interval = "–" if system.interval is None else " to ".join(f"{100 * bound:.1f}" for bound in system.interval)
+        table.add_row(
+            system.id,
+            _share(system.score),
+            interval,
+            _share(system.wrong_rate),
+            _share(system.abstain_rate),
+            "–" if system.latency is None else f"{system.latency.p50:.0f}",
+            "–" if system.latency is None else f"{system.latency.p95:.0f}",
+            "–" if system.seconds_to_build is None else f"{system.seconds_to_build:.0f}",
+            style="bold" if system.id == made.verdict.system else None,
+        )
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _points(found: Mapping[str, Any]) -> str:
+    if found.get("points") is None:
+        return "–"
+    interval = found.get("interval")
+    return f"{found['points']:+.1f} points" + (f" ({interval[0]:+.1f} to {interval[1]:+.1f})" if interval else "")
+
+
+def diagnosis(found: Diagnosis) -> None:
+    """The ladder, the causes and what each remedy would return."""
+    for step in found.ladder:
+        click.echo(f"{step.step}: {_points(step.to_json())}")
+    for system in dict.fromkeys(failure.system for failure in found.failures):
+        causes = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in found.causes(system).items())
+        click.echo(f"{system}: {causes}")
+    _remedies(found)
+    for note in found.notes:
+        click.echo(f"Note: {note}")
+
+
+def _remedies(found: Diagnosis) -> None:
+    for remedy in found.remedies:
+        click.echo(f"{remedy.remedy} ({found.system}): at most {_points(remedy.to_json())}")
+
+
+def summary(decisions: Sequence[Decision]) -> None:
+    """One line a project."""
+    out = console()
+    out.print()
+    for made in decisions:
+        out.print(f"[bold]{made.project}[/]: {made.verdict.sentence}")
+
+
+def runs(records: Sequence[Mapping[str, Any]]) -> None:
+    """One line a run, or a single run in full."""
+    for record in records:
+        if "record" in record:
+            _full(record)
+            continue
+        scores = ", ".join(f"{name} {100 * score:.1f}" for name, score in record["scores"].items() if score is not None)
+        click.echo(
+            f"{record['run']}  {record['started'][:16]}  {record['verdict'] or 'unfinished'} "
+            f"{record['system'] or ''}  {scores}"
+        )
+    if not records:
+        click.echo("No runs yet. Make one: groundtune decide")
+
+
+def models(records: Sequence[Mapping[str, Any]]) -> None:
+    """One line a model."""
+    for record in records:
+        metrics = ", ".join(f"{k} {v:.3f}" for k, v in record["metrics"].items() if v is not None)
+        used = f"  in use as {record['used_as']}" if record["used_as"] else ""
+        click.echo(f"{record['model']}  {record['created'][:16]}  {record['examples']} examples  {metrics}{used}")
+    if not records:
+        click.echo("No tuned models yet. Make one: groundtune tune")
+
+
+def _full(record: Mapping[str, Any]) -> None:
+    import json
+
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
