@@ -12,17 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from groundtune.records import SYSTEM_IDS
+from groundtune.verdict.reasons import PLAIN_NAMES
 from groundtune.verdict.report import Cell, Effect, Interval, Report, SystemMeasure, outcome_shares, utility
 
 _TEMPLATES = Path(__file__).with_name("templates")
-
-SYSTEM_WORDS = {
-    "prompt": "a plain prompt",
-    "rag": "retrieval",
-    "tuned": "fine-tuning",
-    "tuned_rag": "fine-tuning and retrieval",
-}
-"""What each system is, in words that need no glossary."""
 
 _OUTCOME_WORDS = {
     "right": ("✓", "right"),
@@ -216,7 +209,7 @@ _FILTERS = {
     "seconds": _seconds,
     "signed": _signed,
     "usd": _usd,
-    "words": SYSTEM_WORDS.get,
+    "words": PLAIN_NAMES.get,
 }
 _GLOBALS = {
     "cell_of": _cell_of,
