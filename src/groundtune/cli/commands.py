@@ -13,6 +13,7 @@ from groundtune import __version__
 
 if TYPE_CHECKING:
     from groundtune.project import Project
+    from groundtune.project.project import What
 
 QUALIFIES_NONE = 3
 Command = Callable[..., Any]
@@ -95,7 +96,6 @@ def check(folder: Path, as_json: bool, skip_bad: bool) -> int:
 def sync(folder: Path, as_json: bool) -> None:
     """Documents into the knowledge base; only what changed is worked on."""
     from groundtune.cli import show
-
     from groundtune.project import sync_json
 
     report = _open(folder, as_json).sync()
@@ -138,7 +138,7 @@ def ask(question: str, system: str | None, folder: Path, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Train although there are too few examples.")
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
 @_shared
-def tune(what: str, force: bool, skip_bad: bool, folder: Path, as_json: bool) -> None:
+def tune(what: What, force: bool, skip_bad: bool, folder: Path, as_json: bool) -> None:
     """Fine-tuning, behind the gate; resumes where it was stopped."""
     from groundtune.cli import show
 

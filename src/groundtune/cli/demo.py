@@ -14,7 +14,8 @@ import click
 from groundtune.cli import show
 from groundtune.cli.progress import terminal_progress
 from groundtune.errors import ProjectError
-from groundtune.project import Decision, Project, report_together
+from groundtune.project import Decision, Project
+from groundtune.project.reporting import report_together
 
 DEMOS = ("product-docs", "bank-intents", "pep-facts", "help-desk")
 

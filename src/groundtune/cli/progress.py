@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from groundtune.project import Progress
+if TYPE_CHECKING:
+    from groundtune.project.measuring import Progress
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines of the same stage in piped output."""

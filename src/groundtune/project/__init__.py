@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from groundtune.project.project import Project
-from groundtune.project.reporting import report_together
 from groundtune.project.results import CheckReport, Decision, Found, TuneReport, answer_json, sync_json
 
-__all__ = ["CheckReport", "Decision", "Found", "Project", "TuneReport", "answer_json", "report_together", "sync_json"]
+__all__ = ["CheckReport", "Decision", "Found", "Project", "TuneReport", "answer_json", "sync_json"]

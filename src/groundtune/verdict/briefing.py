@@ -141,7 +141,7 @@ def _diagnosis(diagnosis: Diagnosis) -> tuple[Causes, ...]:
     return tuple(
         Causes(
             system=system,
-            counts={**diagnosis.causes(system)},
+            counts={str(cause): count for cause, count in diagnosis.causes(system).items()},
             ladder=_ladder(diagnosis) if system == diagnosis.system else (),
             remedies=_remedies(diagnosis) if system == diagnosis.system else (),
         )
