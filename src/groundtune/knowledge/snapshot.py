@@ -1,4 +1,4 @@
-"""What a query runs on: one version of the index, its vectors in memory, its text and BM25 on disk."""
+"""What a query runs on: one version of the index, its vectors and texts in memory, BM25 on disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from groundtune.records import Passage
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from lancedb.table import Table
     from numpy.typing import NDArray
 
@@ -21,48 +22,55 @@ __all__ = ["Latest", "Snapshot"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of the index; ``vectors`` has shape (passages, dimensions), rows in the order of ``ids``."""
+    """One version of the index.
+
+    Attributes:
+        table: Pinned to the version, for BM25.
+        rows: What passages are made of; row ``n`` belongs to ``ids[n]``, ``documents[n]`` and ``vectors[n]``.
+        places: The row of each passage id.
+        row_places: The row of each row id of the table.
+        vectors: Unit vectors, shape (passages, dimensions).
+    """
 
     table: Table
     version: int
+    rows: pa.Table
     ids: list[str]
     documents: list[str]
-    row_ids: list[int]
     places: dict[str, int]
+    row_places: dict[int, int]
     vectors: NDArray[np.float32]
 
     @classmethod
     def of(cls, table: Table) -> Snapshot:
-        """Read the vectors of one pinned version."""
-        version = int(table.version)
-        columns = ["id", "document", "vector"]
-        count = max(1, table.count_rows())
-        rows = table.search().select(columns).with_row_id(True).limit(count).to_arrow()
-        vectors = rows["vector"].combine_chunks()
+        """Read one pinned version whole, but for its BM25 index."""
+        columns = [*PASSAGE_COLUMNS, "vector"]
+        rows = table.search().select(columns).with_row_id(True).limit(max(1, table.count_rows())).to_arrow()
         ids = rows["id"].to_pylist()
         return cls(
             table=table,
-            version=version,
+            version=int(table.version),
+            rows=rows.select(PASSAGE_COLUMNS).combine_chunks(),
             ids=ids,
             documents=rows["document"].to_pylist(),
-            row_ids=rows["_rowid"].to_pylist(),
             places={id_: place for place, id_ in enumerate(ids)},
-            vectors=vectors.values.to_numpy().reshape(len(ids), -1),
+            row_places={row: place for place, row in enumerate(rows["_rowid"].to_pylist())},
+            vectors=rows["vector"].combine_chunks().values.to_numpy().reshape(len(ids), -1),
         )
 
     def dense(self, vector: NDArray[np.float32], depth: int, documents: Sequence[str] | None) -> dict[str, float]:
         """The ``depth`` passages with the highest cosine to a unit vector (dimensions,), best first: an exact scan."""
         import numpy as np
 
-        cosines = self.vectors @ vector
+        # einsum stays in this thread: a BLAS product of this size waits longer for its threads than it computes.
+        cosines = np.einsum("ij,j->i", self.vectors, vector)
         if documents is not None:
             wanted = set(documents)
             cosines = np.where([document in wanted for document in self.documents], cosines, -np.inf)
         depth = min(depth, len(cosines))
-        best = np.argpartition(-cosines, depth - 1)[:depth] if depth else np.empty(0, np.int64)
-        # Equal cosines (copies of a page) come in the order of their ids, so that a ranking can be repeated.
-        ordered = sorted(best.tolist(), key=lambda place: (-float(cosines[place]), self.ids[place]))
-        return {self.ids[place]: float(cosines[place]) for place in ordered if np.isfinite(cosines[place])}
+        best = np.argpartition(cosines, -depth)[-depth:] if depth else np.empty(0, np.int64)
+        found = {self.ids[place]: float(cosines[place]) for place in best.tolist() if cosines[place] > -np.inf}
+        return _ranked(found)
 
     def cosines(self, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
         """Cosines of named passages to a unit vector."""
@@ -76,19 +84,21 @@ class Snapshot:
         if not self.ids:
             return {}
         match = MatchQuery(question, "indexed")  # type: ignore[call-arg]
-        query = self.table.search(match, query_type="fts").select(["id", "_score"])
+        query = self.table.search(match, query_type="fts").select(["_score"]).with_row_id(True)
         if documents is not None:
             query = query.where(f"document IN ({quoted(list(documents))})", prefilter=True)
         rows = query.limit(depth).to_arrow()
-        pairs = zip(rows["id"].to_pylist(), rows["_score"].to_pylist(), strict=True)
-        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+        pairs = zip(rows["_rowid"].to_pylist(), rows["_score"].to_pylist(), strict=True)
+        return _ranked({self.ids[self.row_places[row]]: score for row, score in pairs})
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """The passages with these ids, in their order."""
-        wanted = [self.row_ids[self.places[id_]] for id_ in ids]
-        rows = self.table.take_row_ids(wanted).select(PASSAGE_COLUMNS).to_list() if wanted else []
-        by_id = {row["id"]: passage_of(row) for row in rows}
-        return [by_id[id_] for id_ in ids]
+        return [passage_of(row) for row in self.rows.take([self.places[id_] for id_ in ids]).to_pylist()]
+
+
+def _ranked(scores: dict[str, float]) -> dict[str, float]:
+    """Best first; equals (copies of a page) in the order of their ids, so that a ranking can be repeated."""
+    return dict(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 class Latest:
