@@ -1,0 +1,63 @@
+"""Write the generated pages anew: ``python docs/generate.py``; a test fails when they are stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from groundtune.cli import cli
+from groundtune.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+def commands_page() -> str:
+    """Every command with its help, as the program prints it."""
+    parts = ["# Commands\n\nExit codes: 0 done; 1 failed; 2 wrong use or a bad project file; 3 done, but no system "]
+    parts[0] += "qualifies or the gate is closed; 130 interrupted.\n"
+    for name, command in sorted(cli.commands.items()):
+        context = click.Context(command, info_name=f"groundtune {name}", max_content_width=100, terminal_width=100)
+        parts.append(f"## {name}\n\n```\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def settings_page() -> str:
+    """Every key of groundtune.toml with its meaning and default."""
+    rows = ["# Settings\n\nThe keys of groundtune.toml. Unknown keys are refused, and all faults are named at once.\n"]
+    rows += _section(Settings, "")
+    return "\n".join(rows)
+
+
+def _section(section: type[BaseModel], path: str) -> list[str]:
+    nested, keys = [], []
+    for name, field in section.model_fields.items():
+        key = field.alias or name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            nested += _section(field.annotation, f"{path}.{key}".strip("."))
+        else:
+            default = "required" if field.is_required() else f"`{field.get_default()!r}`"
+            keys.append(f"| `{key}` | {(field.description or '').replace('|', '/')} | {default} |")
+    table = [
+        f"## [{path}]\n",
+        (section.__doc__ or "") + "\n",
+        "| key | meaning | default |",
+        "|---|---|---|",
+        *keys,
+        "",
+    ]
+    return (table if keys else []) + nested
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
