@@ -43,10 +43,22 @@ class EmbeddedEmbedding:
         return cls.of(base_weights(folder), precision=precision)
 
     @classmethod
-    def of(cls, weights: BaseWeights, *, precision: Precision | None = None) -> EmbeddedEmbedding:
-        """Compile weights that are loaded already."""
-        encoder = Encoder(weights.tensors, weights.config, precision=precision)
-        return cls(encoder, Tokens(weights.tokenizer_path), f"embedded/all-MiniLM-L6-v2@{weights.sha256[:12]}")
+    def of(
+        cls, weights: BaseWeights, checkpoint: Path | None = None, *, precision: Precision | None = None
+    ) -> EmbeddedEmbedding:
+        """Compile weights that are loaded already; ``checkpoint`` is the folder of a tuned version.
+
+        Raises:
+            WeightsError: when the checkpoint cannot be used with these base weights.
+        """
+        name, tensors = f"embedded/all-MiniLM-L6-v2@{weights.sha256[:12]}", weights.tensors
+        if checkpoint is not None:
+            from groundtune.models.embedded.checkpoint import read_checkpoint
+
+            tuned = read_checkpoint(checkpoint, weights)
+            name, tensors = f"{name}+{tuned.card.kind}@{tuned.id}", tuned.tensors
+        encoder = Encoder(tensors, weights.config, precision=precision)
+        return cls(encoder, Tokens(weights.tokenizer_path), name)
 
     @property
     def dimensions(self) -> int:

@@ -1,7 +1,7 @@
 """The encoder as an OpenVINO graph, built straight from its tensors: no torch, no transformers, no ONNX.
 
 The architecture is BERT (Devlin et al. 2019, https://arxiv.org/abs/1810.04805), post-norm, exact GELU; the embedding
-is the mean of the token states under the mask, scaled to length 1, as sentence-transformers does it for all-MiniLM-L6-v2.
+is the mean of the token states under the mask, scaled to length 1, as sentence-transformers does it for this model.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Encoding:
 class Tokens:
     """The tokenizer of the base weights, without truncation or padding.
 
-    A literal ``[SEP]`` in a text is ordinary characters: a document cannot forge the marks between question and passage.
+    A literal ``[SEP]`` in a text is ordinary characters: a document cannot forge the mark between question and passage.
     """
 
     def __init__(self, path: Path) -> None:

