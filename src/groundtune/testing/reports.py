@@ -29,7 +29,7 @@ def sample_report(count: int = 24, *, project: str = "support-desk", system: str
         project=project,
         run="8f2c1a90",
         created="2026-11-20 17:04",
-        scorer="token F1",
+        scorer="token_f1/1",
         retrieval="documents",
         minimum_gain=0.03,
         recommendation=_recommendation(system),

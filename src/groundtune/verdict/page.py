@@ -17,6 +17,14 @@ from groundtune.verdict.report import Cell, Effect, Interval, Report, SystemMeas
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
+SCORER_WORDS = {
+    "token_f1": "token F1",
+    "exact_match": "exact match",
+    "label_match": "accuracy",
+    "json_match": "F1 over slots",
+}
+"""What a person calls the scorers."""
+
 _OUTCOME_WORDS = {
     "right": ("✓", "right"),
     "wrong": ("✗", "wrong"),
@@ -72,6 +80,17 @@ def _environment() -> Environment:
     environment.filters.update(_FILTERS)
     environment.globals.update(_GLOBALS)
     return environment
+
+
+def _scorer(name: str) -> str:
+    """The scorer in words; the version behind its name stands among the facts."""
+    bare = name.partition("/")[0]
+    return SCORER_WORDS.get(bare, bare.replace("_", " "))
+
+
+def _reasons(report: Report) -> list[str]:
+    """Why the verdict is what it is, without the warnings, which have a place of their own."""
+    return [reason for reason in report.recommendation.because if reason not in report.warnings]
 
 
 def _points(value: float | None) -> str:
@@ -146,7 +165,7 @@ def _systems_svg(report: Report) -> Markup:
         return Markup()
     best = max(row.value for row in rows)
     zone = (best - report.minimum_gain * 100, best)
-    return Markup(interval_chart(rows, axis=f"{report.scorer}, 0 to 100", zone=zone))
+    return Markup(interval_chart(rows, axis=f"{_scorer(report.scorer)}, 0 to 100", zone=zone))
 
 
 def _effects_svg(effects: Sequence[Effect], minimum_gain: float) -> Markup:
@@ -206,6 +225,8 @@ _FILTERS = {
     "ms": _milliseconds,
     "percent": _percent,
     "points": _points,
+    "reasons": _reasons,
+    "scorer": _scorer,
     "seconds": _seconds,
     "signed": _signed,
     "usd": _usd,

@@ -129,7 +129,7 @@ class Report:
         project: Its name.
         run: Id of the run.
         created: When the run ended, as it shall be printed.
-        scorer: Name of the primary scorer, in words.
+        scorer: The primary scorer, as ``name/version``.
         retrieval: What retrieval drew on: ``documents`` or ``demonstrations`` (training examples).
         minimum_gain: Below this two systems count as equal.
         latency_limit_ms: The project's limit for the 95th percentile.

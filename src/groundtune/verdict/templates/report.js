@@ -19,6 +19,7 @@ for (const form of document.querySelectorAll(".filter")) {
   };
   form.hidden = false;
   form.addEventListener("input", update);
+  form.addEventListener("change", update);
   form.addEventListener("submit", (event) => event.preventDefault());
   update();
 }
