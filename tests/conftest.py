@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no deadline: how long one takes says more about the machine than about the code.
+settings.register_profile("groundtune", deadline=None, derandomize=True)
+settings.load_profile("groundtune")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

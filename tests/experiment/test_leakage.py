@@ -1,0 +1,105 @@
+"""Evaluation questions among the training examples are found, named and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from groundtune.errors import GateClosed
+from groundtune.experiment.leakage import find_leaks, refuse_leaks
+from groundtune.experiment.normalise import tokens
+from groundtune.records import Evidence, Example, Message, Query
+
+
+def example(name: str, question: str, *docs: str) -> Example:
+    messages = (Message(role="user", content=question), Message(role="assistant", content="a"))
+    return Example(id=name, messages=messages, evidence=tuple(Evidence(doc=doc) for doc in docs))
+
+
+def query(name: str, question: str, *docs: str) -> Query:
+    return Query(id=name, question=question, answers=("a",), evidence=tuple(Evidence(doc=doc) for doc in docs))
+
+
+def test_equal_questions_are_found_whatever_their_case_and_punctuation() -> None:
+    found = find_leaks(
+        [example("e", "Is THE port open?"), example("f", "?")], [query("q", "is port open"), query("r", "!")]
+    )
+    assert [(leak.example, leak.query, leak.kind) for leak in found.leaks] == [("e", "q", "equal")]
+
+
+def test_a_long_common_run_is_a_leak_only_when_it_is_half_of_the_shorter_question() -> None:
+    run = "how many days does my order need to arrive"
+    long = " ".join(f"word{n}" for n in range(30))
+    found = find_leaks(
+        [example("e", f"Hello, {run} in Spain"), example("f", f"{run} {long}"), example("g", "how many days does my")],
+        [query("q", f"{run}?"), query("r", f"{long[::-1]} {run}")],
+    )
+    assert {(leak.example, leak.query, leak.kind, leak.strength) for leak in found.leaks} == {
+        ("e", "q", "run", 9.0),
+        ("f", "q", "run", 9.0),
+        ("e", "r", "run", 9.0),
+    }
+
+
+TEXTS = st.lists(st.sampled_from("ab"), min_size=1, max_size=24).map(" ".join)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.lists(TEXTS, min_size=1, max_size=4))
+def test_runs_agree_with_a_plain_search(asked: list[str], trained: list[str]) -> None:
+    asked = [text.replace("a", "x") for text in asked]
+    trained = [text.replace("a", "x") for text in trained]
+    found = find_leaks(
+        [example(str(n), text) for n, text in enumerate(trained)], [query(str(n), text) for n, text in enumerate(asked)]
+    )
+    expected = {}
+    for e, first in enumerate(trained):
+        for q, second in enumerate(asked):
+            a, b = tokens(first), tokens(second)
+            size = SequenceMatcher(None, a, b, autojunk=False).find_longest_match().size
+            if a == b:
+                expected[str(e), str(q)] = ("equal", len(a))
+            elif size >= 8 and size >= 0.5 * min(len(a), len(b)):
+                expected[str(e), str(q)] = ("run", size)
+    assert {(leak.example, leak.query): (leak.kind, leak.strength) for leak in found.leaks} == expected
+
+
+def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Two directions: texts about cards, and all others."""
+    return np.array([[1, 0] if "card" in text else [0, 1] for text in texts], dtype=np.float32)
+
+
+def test_similar_meaning_is_flagged_and_not_refused() -> None:
+    found = find_leaks(
+        [example("e", "my card is gone"), example("f", "weather")], [query("q", "lost the card")], embed=embed
+    )
+    assert [(leak.example, leak.kind) for leak in found.leaks] == [("e", "similar")]
+    assert found.certain == ()
+    assert found.examples == {"e"}
+    refuse_leaks(found)
+
+
+def test_the_surest_kind_is_named_once_for_a_pair() -> None:
+    found = find_leaks([example("e", "card?")], [query("q", "Card")], embed=embed)
+    assert [leak.kind for leak in found.leaks] == ["equal"]
+
+
+def test_a_refusal_names_the_rows_and_how_to_go_on() -> None:
+    found = find_leaks([example(f"e{n}", "same") for n in range(30)], [query("q", "same")])
+    with pytest.raises(GateClosed) as caught:
+        refuse_leaks(found)
+    assert "30 pairs" in str(caught.value)
+    assert "example 'e0' and query 'q': the same question" in str(caught.value)
+    assert "and 10 more" in str(caught.value)
+    assert "--drop-leaks" in str(caught.value)
+
+
+def test_shared_documents_are_information_and_not_a_leak() -> None:
+    found = find_leaks([example("e", "one", "d1", "d2")], [query("q", "two", "d2", "d3")])
+    assert found.shared_documents == ("d2",)
+    assert found.leaks == ()
