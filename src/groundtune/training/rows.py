@@ -34,11 +34,16 @@ class TrainingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingRow:
-    """A question over one passage; ``span`` is where the answer stands, None when it is not here."""
+    """A question over one passage; ``span`` is where the answer stands, None when it is not here.
+
+    Attributes:
+        plausible: Where something stands that looks like the answer and is none; teaches where to look and to say no.
+    """
 
     question: str
     passage: str
     span: tuple[int, int] | None
+    plausible: tuple[int, int] | None = None
 
 
 def reading_rows(rows: Sequence[TrainingRow], *, distractors: int = 2) -> list[ReadingRow]:
