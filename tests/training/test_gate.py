@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
-from groundtune.errors import GateClosed
+from groundtune.errors import GateClosed, MissingExtra
 from groundtune.records import Example, Message
-from groundtune.training.gate import MINIMUM, MINIMUM_PER_LABEL, examine, require_open
+from groundtune.training.gate import MINIMUM, MINIMUM_PER_LABEL, examine, require_libraries, require_open
 
 
 def examples(*labels: str) -> list[Example]:
@@ -33,3 +35,9 @@ def test_one_label_only_leaves_nothing_to_choose() -> None:
 def test_thin_labels_are_named() -> None:
     report = examine(examples(*"a" * 60, *"b" * (MINIMUM_PER_LABEL - 1)), "classify")
     assert f"'b' has {MINIMUM_PER_LABEL - 1}" in report.missing[0]
+
+
+def test_training_without_its_libraries_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"groundtune\[train\]"):
+        require_libraries()

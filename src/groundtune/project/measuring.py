@@ -196,8 +196,10 @@ def load_models(workspace: Workspace, checkpoint: Path | None) -> tuple[Model, M
     """The base model and, where there is a checkpoint, the tuned one."""
     from groundtune.models.embedded.model import EmbeddedModel
 
-    base = EmbeddedModel.load(workspace.weights)
-    return base, EmbeddedModel.load(workspace.weights, checkpoint) if checkpoint else None
+    # The encoder is compiled once: the knowledge base's serves the models too, unless it was tuned for retrieval.
+    shared = None if workspace.settings.model.embedding.checkpoint else workspace.embedding
+    base = EmbeddedModel.load(workspace.weights, embedding=shared)
+    return base, EmbeddedModel.load(workspace.weights, checkpoint, embedding=shared) if checkpoint else None
 
 
 def retriever(workspace: Workspace) -> KnowledgeRetriever:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groundtune.errors import GateClosed
+from groundtune.errors import GateClosed, MissingExtra
 from groundtune.records import Example, Task
 
 MINIMUM: dict[Task, int] = {"answer": 50, "classify": 50, "extract": 50, "write": 50}
@@ -70,3 +71,13 @@ def require_open(report: GateReport) -> None:
         raise GateClosed(
             f"Not trained: the examples are too few.\n{reasons}\nAdd examples, or train all the same with --force."
         )
+
+
+def require_libraries() -> None:
+    """Refuse to train without the training libraries, before any work is done.
+
+    Raises:
+        MissingExtra: says which to install.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtra("Tuning", "train")
