@@ -93,6 +93,11 @@ def test_the_bootstrap_takes_whole_clusters() -> None:
         bootstrap_draws([], np.max, seed=1)
 
 
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60), st.sampled_from([0.01, 0.5, 0.9, 0.95, 0.99]))
+def test_a_quantile_is_that_of_the_empirical_distribution(times: list[float], share: float) -> None:
+    assert quantile(np.array(times), share) == np.quantile(times, share, method="inverted_cdf")
+
+
 def test_a_quantile_is_a_value_that_was_seen() -> None:
     times = np.array([10.0, 20.0, 30.0, 1000.0])
     assert quantile(times, 0.5) == 20
