@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from groundtune.economics.measured import monthly_cost
 from groundtune.experiment.latency import p95, total_times
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.statistics import bootstrap_draws, posterior_means
@@ -156,9 +157,9 @@ def _offline(system: SystemResult, local: bool | None) -> Check:
 def _budget(system: SystemResult, budget: float, volume: int | None) -> Check:
     if volume is None:
         return _unknown(system, "budget_usd_per_month", "queries_per_month is not set")
-    if system.cost_per_query_usd is None:
+    monthly = monthly_cost(system.cost_per_query_usd, volume)
+    if monthly is None:
         return _unknown(system, "budget_usd_per_month", "what an answer costs was not measured")
-    monthly = system.cost_per_query_usd * volume
     return Check(
         system=system.id,
         constraint="budget_usd_per_month",
