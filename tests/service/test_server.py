@@ -81,13 +81,14 @@ def test_several_workers_answer_for_one_project(tmp_path: Path) -> None:
     port = free_port("127.0.0.1", 0)
     command = [sys.executable, "program.py", str(tmp_path), str(port), "2"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment) as server:
+    fresh = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(limits=fresh) as client, subprocess.Popen(command, cwd=tmp_path, env=environment) as server:
         try:
             seen: dict[int, dict[str, str]] = {}
             deadline = time.monotonic() + 60
             while len(seen) < 2 and time.monotonic() < deadline and server.poll() is None:
                 try:
-                    reply = httpx.get(f"http://127.0.0.1:{port}/process", headers={"Connection": "close"})
+                    reply = client.get(f"http://127.0.0.1:{port}/process")
                 except httpx.ConnectError:
                     time.sleep(0.05)
                     continue

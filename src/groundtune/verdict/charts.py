@@ -21,7 +21,7 @@ _WIDTH = 230
 _BAR = 300
 _ROW = 34
 _CHARACTER = 6.8
-_MARGINS = {"left": 96, "top": 4, "bottom": 44}
+_LEAST_LEFT = 84
 _INK, _SOFT, _LINE = "var(--ink)", "var(--soft)", "var(--line)"
 _ACCENT, _ZONE, _PAPER = "var(--accent)", "var(--zone)", "var(--paper)"
 _OUTCOME_FILL = {
@@ -91,7 +91,7 @@ def interval_chart(
         base.mark_point(size=90, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale), y=y, color=colour),
         base.mark_text(align="left", dx=10).encode(x=alt.value(_WIDTH), y=y, text="text:N", color=colour),
     ]
-    return _svg(alt.layer(*layers), len(rows))
+    return _svg(alt.layer(*layers), [row.label for row in estimates])
 
 
 def shares_chart(shares: Sequence[Shares]) -> str:
@@ -119,7 +119,7 @@ def shares_chart(shares: Sequence[Shares]) -> str:
         color=fill,
     )
     words = base.mark_text(color=_INK).encode(x=alt.X("middle:Q", scale=scale), y=y, text="text:N")
-    return _svg(alt.layer(bars, words), len(shares), width=_BAR, right=14)
+    return _svg(alt.layer(bars, words), [row.label for row in shares], width=_BAR, right=14)
 
 
 def latency_chart(spans: Sequence[Span], *, limit_ms: float | None = None) -> str:
@@ -148,7 +148,7 @@ def latency_chart(spans: Sequence[Span], *, limit_ms: float | None = None) -> st
     if limit_ms:
         limit = _chart([{"x": limit_ms}])
         layers.append(limit.mark_rule(color=_SOFT, strokeDash=[4, 3]).encode(x=alt.X("x:Q", scale=scale)))
-    return _svg(alt.layer(*layers), len(rows))
+    return _svg(alt.layer(*layers), [row.label for row in spans])
 
 
 def _chart(rows: Sequence[Mapping[str, object]]) -> Any:
@@ -205,13 +205,13 @@ def _padded(bounds: Sequence[float], floor: float, ceiling: float) -> Any:
     return alt.Scale(domain=[max(floor, low - room), min(ceiling, high + room)], nice=False, zero=False)
 
 
-def _svg(chart: Any, rows: int, *, width: int = _WIDTH, right: int = 84) -> str:
+def _svg(chart: Any, labels: Sequence[str], *, width: int = _WIDTH, right: int = 84) -> str:
     """Render with the page's colours; the element scales to the width that the page gives it."""
-    chart = chart.properties(width=width, height=rows * _ROW)
+    chart = chart.properties(width=width, height=len(labels) * _ROW)
     # Fixed margins: the page's font is not the one that text is measured with here.
-    chart = chart.configure(
-        background="transparent", font="sans-serif", autosize="none", padding=_MARGINS | {"right": right}
-    )
+    left = max(_LEAST_LEFT, 16 + _CHARACTER * max(len(label) for label in labels))
+    margins = {"left": left, "right": right, "top": 4, "bottom": 44}
+    chart = chart.configure(background="transparent", font="sans-serif", autosize="none", padding=margins)
     chart = chart.configure_view(stroke=None).configure_text(fontSize=12)
     chart = chart.configure_axis(
         labelColor=_SOFT,

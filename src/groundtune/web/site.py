@@ -30,4 +30,6 @@ def from_environment() -> FastAPI:
     from groundtune.project import Project
 
     config = ServeConfig.from_environment()
-    return create_site(Project.open(config.project).answerer(config.system), hosts=config.hosts)
+    answerer = Project.open(config.project).answerer(config.system)
+    answerer.systems()  # loads the weights now, once, so that the first question does not wait for them
+    return create_site(answerer, hosts=config.hosts)
