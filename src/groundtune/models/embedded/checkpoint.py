@@ -103,13 +103,14 @@ def write_checkpoint(
     Args:
         folder: Made if it is missing.
         card: What the weights are.
-        tensors: The tuned tensors: encoder under published names, heads; what is left out is as in the base.
+        tensors: The tuned tensors: encoder under published names, heads; those of ``base`` itself are not stored.
         base: What the difference is taken to.
         recall: Vectors of the learned questions, where the card has answers.
         header: Strings for the header of the weights file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(folder / _WEIGHTS, difference(base.tensors, tensors), {"base": base.sha256, **(header or {})})
+    changed = {name: tensor for name, tensor in tensors.items() if tensor is not base.tensors.get(name)}
+    write_safetensors(folder / _WEIGHTS, difference(base.tensors, changed), {"base": base.sha256, **(header or {})})
     if recall is not None:
         write_safetensors(folder / _RECALL, {"vectors": recall.astype("float16")})
     part = folder / f"{_CARD}.part"

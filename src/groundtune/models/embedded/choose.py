@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from groundtune.models.embedded.embed import EmbeddedEmbedding
+    from groundtune.models.embedded.tokens import Tokens
 
-__all__ = ["MAX_PAIR_TOKENS", "TEMPERATURE", "Choice", "Chooser", "verbalise"]
+__all__ = ["MAX_PAIR_TOKENS", "TEMPERATURE", "Choice", "Chooser", "question_rows", "verbalise"]
 
 TEMPERATURE = 0.05
 """Of the kernel: the inverse of the scale 20 with which sentence encoders are trained (METHODS 5.4)."""
@@ -56,6 +57,16 @@ class Choice:
 def verbalise(label: str) -> str:
     """The words of a label's name: ``card_arrival`` is "card arrival"."""
     return " ".join(label.replace("_", " ").replace("-", " ").split())
+
+
+def question_rows(tokens: Tokens, question: str, texts: Sequence[str]) -> list[list[int]]:
+    """The question as a row of token ids, and, where there are texts, a second row of it with them."""
+    asked = tokens.encode(question).ids[: MAX_PAIR_TOKENS // 2]
+    rows = [[tokens.cls, *asked, tokens.sep]]
+    if texts:
+        context = [number for encoding in tokens.encode_batch(texts) for number in encoding.ids]
+        rows.append([*rows[0], *context[: MAX_PAIR_TOKENS - len(rows[0]) - 1], tokens.sep])
+    return rows
 
 
 class Chooser:
@@ -120,13 +131,7 @@ class Chooser:
 
     def _question(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """The question's vector, or the mean of it alone and of it with the texts."""
-        tokens = self._embedding.tokens
-        asked = tokens.encode(question).ids[: MAX_PAIR_TOKENS // 2]
-        rows = [[tokens.cls, *asked, tokens.sep]]
-        if texts:
-            context = [number for encoding in tokens.encode_batch(texts) for number in encoding.ids]
-            rows.append([*rows[0], *context[: MAX_PAIR_TOKENS - len(rows[0]) - 1], tokens.sep])
-        total = self._embedding.encoder.embed(rows).sum(0)
+        total = self._embedding.encoder.embed(question_rows(self._embedding.tokens, question, texts)).sum(0)
         vector: NDArray[np.float32] = total / np.linalg.norm(total)
         return vector
 
