@@ -25,12 +25,12 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-def test_the_start_page_offers_every_system_and_recommends_the_default(client: httpx.Client) -> None:
+def test_the_start_page_offers_every_system_and_names_the_default(client: httpx.Client) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
     for system in ("prompt", "rag", "tuned"):
         assert f'<option value="{system}"' in page.text
-    assert '<option value="rag" selected>rag: base model with documents, recommended</option>' in page.text
+    assert '<option value="rag" selected>rag: base model with documents, the default</option>' in page.text
 
 
 @pytest.mark.parametrize(
