@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundtune.models.embedded.runtime import Encoder, _batches, fastest_precision
+from groundtune.testing.encoders import TINY, tiny_tensors
+
+ROWS = [[2, *range(4, 4 + n), 3] for n in (3, 20, 0, 7, 1, 12)]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder(tiny_tensors(), TINY, precision="f32")
+
+
+def test_vectors_are_unit_and_do_not_depend_on_the_batch(encoder: Encoder) -> None:
+    together = encoder.embed(ROWS)
+    assert together.shape == (6, TINY.hidden_size)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, rtol=1e-5)
+    for row, vector in zip(ROWS, together, strict=True):
+        np.testing.assert_allclose(encoder.embed([row])[0], vector, atol=1e-6)
+
+
+def test_the_embedding_is_the_unit_mean_of_the_states(encoder: Encoder) -> None:
+    states = encoder.token_states(ROWS)
+    assert [state.shape for state in states] == [(len(row), TINY.hidden_size) for row in ROWS]
+    means = np.stack([state.mean(0) / np.linalg.norm(state.mean(0)) for state in states])
+    np.testing.assert_allclose(encoder.embed(ROWS), means, atol=1e-5)
+
+
+def test_segments_count(encoder: Encoder) -> None:
+    row = [2, 4, 3, 5, 3]
+    first, second = encoder.token_states([row, row], [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]])
+    assert not np.allclose(first, second)
+
+
+def test_many_threads_get_their_own_answers(encoder: Encoder) -> None:
+    alone = [encoder.embed([row])[0] for row in ROWS]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda turn: encoder.embed([ROWS[turn % 6]])[0], range(60)))
+    for turn, vector in enumerate(found):
+        np.testing.assert_allclose(vector, alone[turn % 6], atol=1e-6)
+
+
+def test_no_rows_give_no_vectors(encoder: Encoder) -> None:
+    assert encoder.embed([]).shape == (0, TINY.hidden_size)
+    assert encoder.token_states([]) == []
+
+
+@pytest.mark.parametrize("row", [[], [2] * 513])
+def test_rows_without_tokens_or_with_too_many_are_refused(encoder: Encoder, row: list[int]) -> None:
+    with pytest.raises(ValueError, match="1 to 512 tokens"):
+        encoder.embed([[2, 3], row])
+
+
+@given(lengths=st.lists(st.integers(1, 512), max_size=60), streams=st.integers(1, 8))
+def test_batches_hold_every_row_once_within_the_budget(lengths: list[int], streams: int) -> None:
+    batches = _batches(lengths, streams)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 2048
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"), [("avx512f avx512_bf16", "bf16"), ("amx_tile amx_bf16", "bf16"), ("avx512f", "f32")]
+)
+def test_bf16_only_where_the_processor_has_it(tmp_path: Path, flags: str, precision: str) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\nflags : fpu {flags}\n")
+    assert fastest_precision(path) == precision
+
+
+def test_an_unknown_processor_gets_f32(tmp_path: Path) -> None:
+    assert fastest_precision(tmp_path / "missing") == "f32"
