@@ -36,10 +36,13 @@ if TYPE_CHECKING:
     from groundtune.models.embedded.tokens import Tokens
     from groundtune.models.embedded.weights import EncoderConfig
 
-__all__ = ["FINE_TUNING", "ReaderObjective", "TunedReader", "tune_reader"]
+__all__ = ["FINE_TUNING", "ReaderObjective", "TunedReader", "Vary", "tune_reader"]
 
 FINE_TUNING = Schedule(epochs=6, learning_rate=5e-5, patience=2)
 """For some hundred examples, starting from the shipped reader."""
+
+Vary = Callable[[Sequence[ReadingRow], random.Random], Sequence[ReadingRow]]
+"""Makes the rows of one epoch, for example with new hard negatives each time."""
 
 _BATCH_TOKENS = 4096
 _EVIDENCE_LOSS = 0.5  # weight of the sentence loss: it supports the span loss, which decides
@@ -74,6 +77,8 @@ def tune_reader(
     config: EncoderConfig,
     tokens: Tokens,
     schedule: Schedule = FINE_TUNING,
+    vary: Vary | None = None,
+    limit: int = MAX_WINDOW_TOKENS,
     state: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TunedReader:
@@ -86,13 +91,17 @@ def tune_reader(
         config: Sizes of the encoder.
         tokens: The tokenizer of the weights.
         schedule: How long and how fast.
+        vary: Makes the rows of an epoch from ``rows``; None takes them as they are.
+        limit: Tokens of a row in training at most; longer passages show one window each epoch.
         state: File to resume from, see `fit`.
         progress: Called after each step.
 
     Returns:
         All tensors of the tuned reader, the frozen ones being those of ``start``, and its calibration.
     """
-    objective = ReaderObjective(rows, dev, start=start, config=config, tokens=tokens, seed=schedule.seed)
+    objective = ReaderObjective(
+        rows, dev, start=start, config=config, tokens=tokens, seed=schedule.seed, vary=vary, limit=limit
+    )
     fitted = fit(objective, schedule=schedule, state=state, progress=progress)
     tensors = {**start.tensors, **fitted.tensors}
     objective.load(tensors)
@@ -112,9 +121,10 @@ class ReaderObjective:
         config: EncoderConfig,
         tokens: Tokens,
         seed: int = 0,
+        vary: Vary | None = None,
         limit: int = MAX_WINDOW_TOKENS,
     ) -> None:
-        """Make the network; arguments as in `tune_reader`, ``limit`` is the longest row in training."""
+        """Make the network; arguments as in `tune_reader`."""
         self._dev = dev
         self._tokens = tokens
         self._limit = limit
@@ -124,7 +134,8 @@ class ReaderObjective:
         self._heads = _Heads(config.hidden_size, torch.Generator().manual_seed(seed))
         self._encoder.add_module("reader", self._heads)
         self.load(start.tensors)
-        self.rows = rows
+        self._rows = rows
+        self._vary = vary
         self._texts: dict[str, PassageTokens] = {}
         self.fingerprint = _fingerprint([*rows, *dev], start.tensors)
 
@@ -142,7 +153,8 @@ class ReaderObjective:
 
     def batches(self, epoch: int, rng: random.Random) -> list[list[_Sample]]:
         """Rows of similar length together; a long passage shows another window in each epoch."""
-        samples = [sample for row in self.rows if (sample := self._sample(row, rng)) is not None]
+        rows = self._vary(self._rows, rng) if self._vary else self._rows
+        samples = [sample for row in rows if (sample := self._sample(row, rng)) is not None]
         order = by_length([len(sample.window.ids) for sample in samples], tokens=_BATCH_TOKENS, rng=rng)
         return [[samples[row] for row in batch] for batch in order]
 

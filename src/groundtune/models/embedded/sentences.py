@@ -68,7 +68,7 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int]) -> b
 def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     left = start
     for match in _STOP.finditer(text, start, end):
-        glued = match[0][0] == "." and not text[match.start() - 1 : match.start()].isspace()
+        glued = match[0] == "." and not text[match.start() - 1 : match.start()].isspace()
         if glued and _ABBREVIATION.search(text[max(left, match.start() - 12) : match.start()]):
             continue
         yield left, match.end()
