@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from groundtune.models.embedded.weights import BaseWeights
+from groundtune.models.embedded.weights import BaseWeights, EncoderConfig
 from groundtune.testing.encoders import TINY, tiny_tensors
 
 __all__ = ["WORDS", "tiny_weights"]
@@ -17,7 +17,7 @@ WORDS = [
 """Every word that the tiny tokenizer knows."""
 
 
-def tiny_weights(folder: Path) -> BaseWeights:
+def tiny_weights(folder: Path, config: EncoderConfig = TINY) -> BaseWeights:
     """Random weights; the tokenizer is written to ``folder``."""
     vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
     special = [
@@ -44,4 +44,4 @@ def tiny_weights(folder: Path) -> BaseWeights:
     }
     path = folder / "tokenizer.json"
     path.write_text(json.dumps(tokenizer), encoding="utf-8")
-    return BaseWeights(folder=folder, tensors=tiny_tensors(), config=TINY, tokenizer_path=path, sha256="0" * 64)
+    return BaseWeights(folder=folder, tensors=tiny_tensors(config), config=config, tokenizer_path=path, sha256="0" * 64)
