@@ -191,5 +191,27 @@ def _reader(bench: Bench) -> Mapping[str, float | None]:
     return {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
 
 
-RECIPES: Mapping[str, Recipe] = {"reader": _reader}
+def _chooser(bench: Bench) -> Mapping[str, float | None]:
+    """A chooser over the question alone and over the question with its passages."""
+    from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
+    from groundtune.training.chooser import chooser_schedule, tune_chooser
+
+    workspace, base = bench.workspace, bench.workspace.weights
+    labels = workspace.settings.project.labels or tuple(sorted({case.answer for case in bench.cases}))
+    tuned = tune_chooser(
+        bench.cases,
+        [case for case in bench.dev if case.answer in labels],
+        labels=labels,
+        base=base,
+        tokens=workspace.embedding.tokens,
+        schedule=chooser_schedule(len(bench.cases), bench.seed),
+        state=bench.state,
+        progress=lambda at: bench.progress("Tuning the chooser", at.done, at.total),
+    )
+    card = CheckpointCard(kind="chooser", base=base.sha256, chooser=tuned.card)
+    write_checkpoint(bench.made, card, tuned.tensors, base)
+    return {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
+
+
+RECIPES: Mapping[str, Recipe] = {"reader": _reader, "chooser": _chooser}
 """By kind of checkpoint."""
