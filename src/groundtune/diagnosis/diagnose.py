@@ -138,7 +138,9 @@ def _ladder(
         ("better reading", arm, None, [1 - rung[2] for rung in rungs]),
     )
     return tuple(
-        Step(step=name, start=start, end=end, difference=paired_difference(gains, clusters, seed=result.seed))
+        Step(
+            step=name, start=start, end=end, difference=paired_difference(gains, clusters, seed=result.seed, test=False)
+        )
         for name, start, end, gains in steps
     )
 

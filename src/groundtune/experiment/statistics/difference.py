@@ -55,6 +55,7 @@ def paired_difference(
     *,
     seed: int,
     level: float = 0.95,
+    test: bool = True,
 ) -> Difference:
     """Compare two systems by their per-query differences.
 
@@ -67,6 +68,7 @@ def paired_difference(
         clusters: One for each query; None where the queries are independent.
         seed: Of the posterior draws and sign flips.
         level: Confidence in (0, 1).
+        test: False leaves out the p-value, which takes most of the time.
     """
     values = np.array(differences, dtype=np.float64)
     numbers = number_clusters(clusters, values.size)
@@ -75,11 +77,12 @@ def paired_difference(
         return Difference(mean=None, interval=None, p=None, n=0, clusters=0, method=None, note="no queries")
     binary = bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
     clustered = groups < values.size
+    tested = test and groups >= TOO_FEW_CLUSTERS
     interval, method = _interval(values, numbers, binary=binary and not clustered, seed=seed, level=level)
     return Difference(
         mean=float(values.mean()),
         interval=interval,
-        p=_p(values, numbers, binary=binary and not clustered, seed=seed) if groups >= TOO_FEW_CLUSTERS else None,
+        p=_p(values, numbers, binary=binary and not clustered, seed=seed) if tested else None,
         n=values.size,
         clusters=groups,
         method=method if interval else None,

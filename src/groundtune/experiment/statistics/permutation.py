@@ -98,5 +98,5 @@ def _flipped(sums: Floats, seed: int, flips: int) -> Iterator[Floats]:
     generator = np.random.default_rng(seed)
     for start in range(0, flips, _BLOCK):
         rows = min(_BLOCK, flips - start)
-        signs = generator.integers(0, 2, size=(rows, sums.shape[0])) * 2.0 - 1.0
+        signs = generator.integers(0, 2, size=(rows, sums.shape[0]), dtype=np.int8) * 2.0 - 1.0
         yield signs @ sums
