@@ -51,7 +51,7 @@ class ProjectAnswerer:
         Raises:
             ProjectError: when the system is unknown, or the documents have not been indexed yet.
         """
-        del groups  # This version indexes no access groups beyond "everyone"; see docs/decisions/0005.
+        del groups  # This version indexes no access groups beyond "everyone"; see docs/decisions/0005-access-groups.md.
         name = system or self.default
         if name not in self._systems:
             raise ProjectError(f"There is no system {name!r} to ask; there are: {', '.join(self.systems())}.")
