@@ -154,7 +154,7 @@ def diagnosed(
             clusters={query.id: query.id for query in queries},
             seed=7,
         )
-        arms = {name: Scripted(gold_id(name), script) for name, script in gold.items()}
+        arms = {gold_id(name): Scripted(gold_id(name), script) for name, script in gold.items()}
         found = diagnose(result, arms, ledger, scorer=F1)
         assert {system for system, _ in ledger.answers("r")} == {*scripts, *map(gold_id, gold)}
     return found

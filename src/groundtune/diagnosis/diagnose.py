@@ -59,8 +59,8 @@ def diagnose(
 
     Args:
         result: Of the experiment; its run must be in the ledger.
-        gold: Arms by the id of the system with retrieval that they vary (``rag``, ``tuned_rag``): the same weights
-            and prompt, given each query's gold evidence as passages.
+        gold: Arms by name (``rag+gold``, ``tuned_rag+gold``, see `gold_id`): the weights and prompt of the system with
+            retrieval, given each query's gold evidence as passages.
         ledger: Keeps the arms' answers under the experiment's run.
         scorer: The one that decided the experiment.
         system: The system with retrieval to make the ladder of; by default the better one.
@@ -72,9 +72,8 @@ def diagnose(
     families = [family for family in FAMILIES if family.retrieval in result.systems]
     if not families:
         raise GateClosed("Nothing to diagnose: no system with retrieval was run. Run rag or tuned_rag first.")
-    arms = {gold_id(name): arm for name, arm in gold.items()}
     queries = needs_gold([row.query for row in result.rows])
-    answers = answer_all(arms, queries, ledger, result.run, progress=progress) if arms and queries else {}
+    answers = answer_all(gold, queries, ledger, result.run, progress=progress) if gold and queries else {}
     judged = _judge(answers, queries, scorer)
     chosen = system or max(families, key=lambda family: result.systems[family.retrieval].score or 0.0).retrieval
     ladder = _ladder(result, judged, _family_of(chosen), scorer)
