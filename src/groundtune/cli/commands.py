@@ -153,7 +153,9 @@ def experiment(skip_bad: bool, folder: Path, as_json: bool) -> int:
     """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
     from groundtune.cli import show
 
-    decision = _open(folder, as_json).experiment(skip_bad=skip_bad)
+    project = _open(folder, as_json)
+    show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
+    decision = project.experiment(skip_bad=skip_bad)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))
     return _exit_code(decision.verdict.kind)
 
@@ -177,7 +179,9 @@ def decide(force: bool, skip_bad: bool, folder: Path, as_json: bool) -> int:
     """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose."""
     from groundtune.cli import show
 
-    decision = _open(folder, as_json).decide(force=force, skip_bad=skip_bad)
+    project = _open(folder, as_json)
+    show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
+    decision = project.decide(force=force, skip_bad=skip_bad)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))
     return _exit_code(decision.verdict.kind)
 

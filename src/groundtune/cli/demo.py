@@ -31,6 +31,7 @@ def run_demo(folder: Path, only: Sequence[str], as_json: bool) -> None:
         project = Project.open(copy_sample(name, folder), progress=terminal_progress(quiet=as_json))
         if not as_json:
             show.headline(project)
+        show.plan(project.check(), quiet=as_json)
         decision = project.decide()
         decisions.append(decision)
         if not as_json:

@@ -31,13 +31,18 @@ def headline(project: Project) -> None:
     out.rule(f"[bold]{project.name}", align="left")
 
 
+def plan(report: CheckReport, *, quiet: bool) -> None:
+    """What there is, and what the test queries can show: said before anything runs."""
+    documents = "no documents (retrieval draws on the examples)"
+    if report.documents is not None:
+        documents = f"{report.documents} documents"
+    counts = f"{report.examples} examples, {report.queries} queries ({report.dev} dev, {report.test} test)"
+    click.echo(f"{documents}, {counts}\n{report.plan.sentence}", err=quiet)
+
+
 def check(report: CheckReport) -> None:
     """Counts and findings of the gates."""
-    documents = "retrieval draws on the examples" if report.documents is None else f"{report.documents} documents"
-    click.echo(
-        f"{documents}, {report.examples} examples, {report.queries} queries ({report.dev} dev, {report.test} test)"
-    )
-    click.echo(report.plan.sentence)
+    plan(report, quiet=False)
     for warning in (*report.gate.warnings, *report.plan.warnings, *report.warnings):
         click.echo(f"Note: {warning}")
     for fault in (*report.faults, *report.leaks, *report.gate.missing):

@@ -12,8 +12,9 @@ from typing import Protocol
 from groundtune.knowledge.blocks import Block, blocks
 from groundtune.knowledge.markup import silence, silent_spans
 from groundtune.models.embedded.tokens import Encoding
+from groundtune.records import Passage
 
-__all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource"]
+__all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource", "embedded_text"]
 
 CHUNKING = "1"
 """Version of the cutting rules: raise it when the same text gives other passages."""
@@ -114,6 +115,12 @@ class Splitter:
     def _with_context(self, context: str, ids: list[int]) -> list[int]:
         room = max(0, _EMBEDDED_TOKENS - len(ids))
         return [*self._context_ids(context)[:room], *ids[:_EMBEDDED_TOKENS]]
+
+
+def embedded_text(passage: Passage) -> str:
+    """What the embedding model reads for a passage: where it stands, then its text."""
+    context = _context(passage.title, passage.headings)
+    return f"{context}\n{passage.text}" if context else passage.text
 
 
 def _context(title: str, path: tuple[str, ...]) -> str:

@@ -152,8 +152,6 @@ class Project:
 
     def decide(self, *, force: bool = False, skip_bad: bool = False) -> Decision:
         """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose, report."""
-        checked = self.check(skip_bad=skip_bad)
-        self._progress(checked.plan.sentence, 0, 0)
         tuned = self.tune("generator", force=force, skip_bad=skip_bad)
         notes = tuple(warning for report in tuned for warning in report.warnings)
         examples = self._workspace.examples(skip_bad=skip_bad)

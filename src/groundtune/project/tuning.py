@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
+from groundtune.errors import GateClosed
 from groundtune.project.results import TuneReport
 from groundtune.project.workspace import Workspace, file_hash, fingerprint
 from groundtune.records import Example, Passage, Query
@@ -15,6 +16,7 @@ from groundtune.systems import GoldEvidence
 from groundtune.training.cases import cases_of_examples, cases_of_queries
 from groundtune.training.gate import GateReport, examine, require_libraries, require_open
 from groundtune.training.registry import Card, Checkpoint, now, promote, register, trained_before, workshop
+from groundtune.training.rows import answering
 
 if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
@@ -213,5 +215,39 @@ def _chooser(bench: Bench) -> Mapping[str, float | None]:
     return {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
 
 
-RECIPES: Mapping[str, Recipe] = {"reader": _reader, "chooser": _chooser}
+def _embedding(bench: Bench) -> Mapping[str, float | None]:
+    """The embedding model, from questions with the passages that answer them."""
+    from groundtune.knowledge.passages import embedded_text
+    from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
+    from groundtune.models.embedded.embed import EmbeddedEmbedding
+    from groundtune.training.embedding import EMBEDDING_SCHEDULE, RetrievalRow, mine_negatives, tune_embedding
+
+    base = bench.workspace.weights
+    untuned = EmbeddedEmbedding.of(base)
+    corpus = [embedded_text(passage) for case in bench.cases for passage in (*case.passages, *case.gold)]
+
+    def rows(cases: Sequence[TrainingRow]) -> list[RetrievalRow]:
+        found = [(case.question, tuple(embedded_text(passage) for passage in answering(case))) for case in cases]
+        return [RetrievalRow(question=question, positives=texts) for question, texts in found if texts]
+
+    train = rows(bench.cases)
+    if not train:
+        raise GateClosed(
+            "No example names its evidence, and none of the retrieved passages holds an answer word for word, so there "
+            'is nothing to tune retrieval on. Add "evidence": [{"doc": "…"}] to the examples.'
+        )
+    tuned = tune_embedding(
+        mine_negatives(train, corpus, untuned),
+        rows(bench.dev),
+        base=base,
+        tokens=untuned.tokens,
+        schedule=replace(EMBEDDING_SCHEDULE, seed=bench.seed),
+        state=bench.state,
+        progress=lambda at: bench.progress("Tuning the embedding model", at.done, at.total),
+    )
+    write_checkpoint(bench.made, CheckpointCard(kind="embedding", base=base.sha256), tuned.tensors, base)
+    return {"dev": tuned.fitted.best.dev_score, "dev before": tuned.before}
+
+
+RECIPES: Mapping[str, Recipe] = {"reader": _reader, "chooser": _chooser, "embedding": _embedding}
 """By kind of checkpoint."""

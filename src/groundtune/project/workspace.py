@@ -88,23 +88,16 @@ class Workspace:
         """The embedding model: the base weights, or the tuned ones that the settings name."""
         from groundtune.models.embedded.embed import EmbeddedEmbedding
 
-        base = EmbeddedEmbedding.of(self.weights)
         checkpoint = self.settings.model.embedding.checkpoint
-        return self._tuned_embedding(checkpoint, base) if checkpoint else base
-
-    def _tuned_embedding(self, checkpoint: str, base: EmbeddedEmbedding) -> EmbeddedEmbedding:
-        from groundtune.models.embedded.checkpoint import read_checkpoint
-        from groundtune.models.embedded.embed import EmbeddedEmbedding
-        from groundtune.models.embedded.runtime import Encoder
-
-        if Path(checkpoint).name != checkpoint or not (self.home / "models" / checkpoint).is_dir():
+        if not checkpoint:
+            return EmbeddedEmbedding.of(self.weights)
+        folder = self.home / "models" / checkpoint
+        if Path(checkpoint).name != checkpoint or not folder.is_dir():
             raise ProjectError(
                 f"[model.embedding] checkpoint = {checkpoint!r}: there is no such tuned model. "
                 "List them with: groundtune models"
             )
-        tuned = read_checkpoint(self.home / "models" / checkpoint, self.weights)
-        encoder = Encoder(tuned.tensors, self.weights.config)
-        return EmbeddedEmbedding(encoder, base.tokens, f"{base.name}+{tuned.id}")
+        return EmbeddedEmbedding.of(self.weights, folder)
 
     @cached_property
     def knowledge(self) -> KnowledgeBase:

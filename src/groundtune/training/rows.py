@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from groundtune.records import Passage
 
@@ -64,6 +65,12 @@ def reading_rows(rows: Sequence[TrainingRow], *, distractors: int = 2) -> list[R
         if found:
             made += [ReadingRow(question=row.question, passage=p.text, span=None) for p in others[:distractors]]
     return made
+
+
+def answering(case: TrainingRow) -> tuple[Passage, ...]:
+    """The passages that answer a case: the labelled evidence, else the first retrieved one that holds the answer."""
+    holding = (passage for passage in case.passages if locate(case.answer, passage.text) is not None)
+    return case.gold or tuple(islice(holding, 1))
 
 
 def locate(answer: str, passage: str) -> tuple[int, int] | None:
