@@ -12,7 +12,7 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from groundtune.models.embedded.checkpoint import ChooserCard
 from groundtune.models.embedded.choose import TEMPERATURE, question_rows, verbalise
+from groundtune.records import Passage
 from groundtune.training.encoder import load_encoder
 from groundtune.training.loop import Fitted, Progress, Schedule, fit
 from groundtune.training.pooling import embed_rows, unit_vectors
@@ -55,12 +56,12 @@ class TunedChooser:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A row in tokens: alone, with its documents (None without any), its label, and its labelled demonstrations."""
+    """A row in tokens: alone, with its documents (None without any), its label; for dev its labelled demonstrations."""
 
     alone: list[int]
     paired: list[int] | None
     label: int
-    solved: tuple[tuple[list[int], int], ...]
+    solved: tuple[tuple[tuple[int, ...], int], ...] = ()
 
 
 def chooser_schedule(rows: int, seed: int = 0) -> Schedule:
@@ -125,7 +126,7 @@ class ChooserObjective:
                 f"rows with an answer among the {len(labels)} labels are needed; not labels: {unknown[:5]}"
             )
         self._rows = [_case(row, numbers, tokens) for row in rows]
-        self._dev = [_case(row, numbers, tokens) for row in dev]
+        self._dev = [replace(_case(row, numbers, tokens), solved=_solved(row.passages, numbers, tokens)) for row in dev]
         self._members: dict[int, list[int]] = defaultdict(list)
         for place, case in enumerate(self._rows):
             self._members[case.label].append(place)
@@ -199,13 +200,12 @@ class ChooserObjective:
     def _votes(self, cases: Sequence[_Case]) -> Tensor:
         """Kernel mass of the demonstrations of each case by label, shape (cases, labels)."""
         asked = embed_rows(self.module, [case.alone for case in cases])
-        solved = embed_rows(self.module, [ids for case in cases for ids, _ in case.solved])
+        texts = list(dict.fromkeys(ids for case in cases for ids, _ in case.solved))
+        solved = dict(zip(texts, embed_rows(self.module, texts), strict=True))
         votes = torch.zeros(len(cases), self._head.label.out_features, dtype=torch.float64)
-        place = 0
         for row, case in enumerate(cases):
-            for _, label in case.solved:
-                votes[row, label] += torch.exp((asked[row] @ solved[place] - 1) / TEMPERATURE)
-                place += 1
+            for ids, label in case.solved:
+                votes[row, label] += torch.exp((asked[row] @ solved[ids] - 1) / TEMPERATURE)
         return votes
 
     def _right_probability(self, paired: bool) -> float:
@@ -257,12 +257,17 @@ def _contrast(vectors: Tensor, labels: Tensor) -> Tensor:
 def _case(row: TrainingRow, numbers: Mapping[str, int], tokens: Tokens) -> _Case:
     texts = [passage.text for passage in row.passages if passage.answer is None]
     alone, *paired = question_rows(tokens, row.question, texts)
-    solved = tuple(
-        (question_rows(tokens, passage.text, [])[0], numbers[passage.answer])
-        for passage in row.passages
+    return _Case(alone, paired[0] if paired else None, numbers[row.answer])
+
+
+def _solved(
+    passages: Sequence[Passage], numbers: Mapping[str, int], tokens: Tokens
+) -> tuple[tuple[tuple[int, ...], int], ...]:
+    return tuple(
+        (tuple(question_rows(tokens, passage.text, [])[0]), numbers[passage.answer])
+        for passage in passages
         if passage.answer is not None and passage.answer in numbers
     )
-    return _Case(alone, paired[0] if paired else None, numbers[row.answer], solved)
 
 
 def _fingerprint(

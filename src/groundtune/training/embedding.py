@@ -40,7 +40,7 @@ __all__ = [
     "tune_embedding",
 ]
 
-EMBEDDING_SCHEDULE = Schedule(epochs=3, learning_rate=5e-5, patience=2)
+EMBEDDING_SCHEDULE = Schedule(epochs=2, learning_rate=5e-5, evaluations=2, patience=2)
 """For some hundred pairs."""
 
 RELATIVE_MARGIN = 0.95
@@ -48,7 +48,7 @@ RELATIVE_MARGIN = 0.95
 
 _SCALE = 20.0
 _BATCH = 32
-_MAX_TOKENS = 160  # of a text in training: a step costs by the token, and evidence mostly begins early
+_MAX_TOKENS = 128  # of a text in training: a step costs by the token, and evidence mostly begins early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
