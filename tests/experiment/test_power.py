@@ -10,6 +10,7 @@ from groundtune.experiment.plan import plan_experiment
 from groundtune.experiment.power import (
     disagreement_estimate,
     minimum_detectable_effect,
+    minimum_detectable_sweep,
     queries_needed,
     queries_needed_for_spread,
     queries_needed_non_inferiority,
@@ -99,3 +100,16 @@ def test_clusters_cost_power_and_few_are_named() -> None:
     assert "cannot show any difference" in few.sentence
     assert "too few for any statement of significance" in few.warnings[0]
     assert plan_experiment([]).queries == 0
+
+
+@given(st.integers(5, 2000))
+def test_a_one_way_gap_is_detected_by_exactly_these_queries(n: int) -> None:
+    gap = minimum_detectable_sweep(n)
+    assert gap is not None
+    assert queries_needed(gap, gap) in (n, n + 1)
+    moderate = minimum_detectable_effect(n, 0.3)
+    assert moderate is None or gap < moderate
+
+
+def test_a_handful_of_queries_detects_nothing() -> None:
+    assert minimum_detectable_sweep(2) is None

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groundtune.experiment.power import minimum_detectable_effect
+from groundtune.experiment.power import minimum_detectable_effect, minimum_detectable_sweep
 from groundtune.experiment.statistics.clusters import (
     FEW_CLUSTERS,
     TOO_FEW_CLUSTERS,
@@ -29,7 +29,8 @@ class Plan:
         clusters: Independent units among them.
         design_effect: How much clusters inflate the variance, at an assumed intraclass correlation of 0.2.
         minimum_detectable_effect: Smallest true difference of two systems that is found with 80 % power at a
-            disagreement of 30 %, as a share; None when no difference can be.
+            disagreement of 30 %, as a share; where no such difference can be, the smallest that is found when every
+            disagreement goes the same way; None when not even that can be.
         warnings: Plain sentences.
     """
 
@@ -69,7 +70,10 @@ def plan_experiment(clusters: Sequence[Hashable]) -> Plan:
     groups = len(set(clusters))
     effect = design_effect(numbers)
     n = len(clusters)
-    detectable = minimum_detectable_effect(n, DISAGREEMENT, design_effect=effect) if n else None
+    detectable = None
+    if n:
+        moderate = minimum_detectable_effect(n, DISAGREEMENT, design_effect=effect)
+        detectable = moderate or minimum_detectable_sweep(n, design_effect=effect)
     return Plan(
         queries=n,
         clusters=groups,

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 __all__ = [
     "disagreement_estimate",
     "minimum_detectable_effect",
+    "minimum_detectable_sweep",
     "queries_needed",
     "queries_needed_for_spread",
     "queries_needed_non_inferiority",
@@ -90,6 +91,31 @@ def minimum_detectable_effect(
     if missing(disagreement) > 0:
         return None
     return float(optimize.brentq(missing, 1e-6, disagreement))
+
+
+def minimum_detectable_sweep(
+    n: int, *, alpha: float = 0.05, power: float = 0.8, design_effect: float = 1.0
+) -> float | None:
+    """The smallest true gap that ``n`` queries detect when every disagreement goes the same way.
+
+    Few queries show no gap at a moderate disagreement, but they do show that one system is right where the other is
+    wrong again and again: then gap and disagreement are the same share.
+
+    Args:
+        n: Queries, at least 1.
+        alpha: As in `queries_needed`.
+        power: As in `queries_needed`.
+        design_effect: As in `queries_needed`.
+
+    Returns:
+        The gap in (0, 1]; None when not even a gap of 1 is detected.
+    """
+    effective = n / design_effect
+
+    def missing(gap: float) -> float:
+        return _connor(gap, gap, alpha, power) - effective
+
+    return None if missing(1.0) > 0 else float(optimize.brentq(missing, 1e-6, 1.0))
 
 
 def disagreement_estimate(disagreeing: int, n: int) -> float:
