@@ -68,6 +68,7 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         effects=_effects(result),
         queries=tuple(_row(row, causes) for row in result.rows),
         diagnosis=_diagnosis(diagnosis) if diagnosis else (),
+        diagnosis_notes=diagnosis.notes if diagnosis else (),
         latency_limit_ms=background.latency_limit_ms,
         warnings=(result.plan.sentence, *result.plan.warnings, *result.notes, *background.warnings),
         facts=background.facts,
