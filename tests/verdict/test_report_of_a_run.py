@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from groundtune.diagnosis.diagnose import diagnose, needs_gold
+from groundtune.diagnosis.diagnose import diagnose, gold_id, needs_gold
 from groundtune.diagnosis.records import Diagnosis
 from groundtune.experiment.results import ExperimentResult
 from groundtune.records import SYSTEM_IDS, Evidence, Query, SystemId
@@ -48,7 +48,10 @@ def script(right: Callable[[int], bool], *, failing: int | None = None) -> dict[
 
 def compare(folder: Path, lines: Mapping[SystemId, Mapping[str, str]]) -> tuple[ExperimentResult, Diagnosis]:
     result = run(folder, [Scripted(id=name, script=lines[name]) for name in SYSTEM_IDS], asked())
-    gold = {name: Scripted(id=name, script=right_on(COUNT, lambda n: n % 10 != 0)) for name in ("rag", "tuned_rag")}
+    gold = {
+        gold_id(name): Scripted(id=gold_id(name), script=right_on(COUNT, lambda n: n % 10 != 0))
+        for name in ("rag", "tuned_rag")
+    }
     with Ledger.open(folder / "ledger.sqlite") as ledger:
         return result, diagnose(result, gold, ledger, scorer=F1)
 
@@ -96,6 +99,8 @@ def test_a_measured_comparison_becomes_a_page(measured: tuple[ExperimentResult, 
     assert "the endpoint did not answer" in shown
     assert "Indexed from a snapshot." in shown
     assert "better retrieval" in shown
+    assert "retrieval miss" in shown
+    assert diagnosis.notes[0] in shown
     assert shown.count("what is thing") >= COUNT
 
 

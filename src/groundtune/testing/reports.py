@@ -40,7 +40,8 @@ def sample_report(count: int = 24, *, project: str = "support-desk", system: str
             Effect(name="interaction", points=-0.012, interval=(-0.071, 0.049), note="too few queries to tell"),
         ),
         queries=tuple(_row(number, generator) for number in range(count)),
-        diagnosis=(_causes(),),
+        diagnosis=(_causes(), Causes(system="prompt", counts={"missing_knowledge": 9, "reading": 1})),
+        diagnosis_notes=("Each arm was run once.",),
         latency_limit_ms=800.0,
         warnings=(
             f"Only {count} test queries: a difference below 11.5 points would go unnoticed.",

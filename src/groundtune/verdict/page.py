@@ -93,6 +93,16 @@ def _reasons(report: Report) -> list[str]:
     return [reason for reason in report.recommendation.because if reason not in report.warnings]
 
 
+def _causes(report: Report) -> list[str]:
+    """Every cause that any system failed of."""
+    return list(dict.fromkeys(cause for causes in report.diagnosis for cause in causes.counts))
+
+
+def _tag(report: Report) -> str:
+    """What the recommended system is called where it stands among the others."""
+    return "leaning" if report.recommendation.kind == "leaning" else "chosen"
+
+
 def _points(value: float | None) -> str:
     """A score or share as 0 to 100 with one decimal."""
     return "–" if value is None else f"{value * 100:.1f}"
@@ -219,6 +229,7 @@ def _scaled(interval: Interval | None, end: int) -> float | None:
 
 
 _FILTERS = {
+    "causes": _causes,
     "figure": _figure,
     "interval": _interval,
     "mark": _mark,
@@ -229,6 +240,7 @@ _FILTERS = {
     "scorer": _scorer,
     "seconds": _seconds,
     "signed": _signed,
+    "tag": _tag,
     "usd": _usd,
     "words": PLAIN_NAMES.get,
 }

@@ -132,6 +132,8 @@ class Report:
         scorer: The primary scorer, as ``name/version``.
         retrieval: What retrieval drew on: ``documents`` or ``demonstrations`` (training examples).
         minimum_gain: Below this two systems count as equal.
+        diagnosis: The system with the ladder first.
+        diagnosis_notes: What limits the diagnosis.
         latency_limit_ms: The project's limit for the 95th percentile.
         warnings: What limits the evidence: few queries, few clusters, the smallest difference that could be seen.
     """
@@ -147,6 +149,7 @@ class Report:
     effects: tuple[Effect, ...] = ()
     queries: tuple[QueryRow, ...] = ()
     diagnosis: tuple[Causes, ...] = ()
+    diagnosis_notes: tuple[str, ...] = ()
     latency_limit_ms: float | None = None
     warnings: tuple[str, ...] = ()
     facts: tuple[Facts, ...] = ()
