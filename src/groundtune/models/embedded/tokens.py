@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from groundtune.errors import WeightsError
 
 __all__ = ["Encoding", "Tokens"]
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,12 @@ class Tokens:
 
     def encode(self, text: str) -> Encoding:
         """The tokens of one text, all of them."""
-        encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        encoded = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
         return Encoding(encoded.ids, encoded.offsets)
 
     def encode_batch(self, texts: Sequence[str]) -> list[Encoding]:
         """`encode` for many texts at once, in parallel."""
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch([_encodable(text) for text in texts], add_special_tokens=False)
         return [Encoding(row.ids, row.offsets) for row in encoded]
 
     def _special(self, path: Path, token: str) -> int:
@@ -69,3 +72,8 @@ class Tokens:
         if number is None:
             raise WeightsError(f"{path} has no token {token}: it is not the tokenizer of a BERT encoder.")
         return int(number)
+
+
+def _encodable(text: str) -> str:
+    """The text with each lone surrogate (JSON can hold them, UTF-8 cannot) replaced by one other character."""
+    return _SURROGATES.sub("\ufffd", text)
