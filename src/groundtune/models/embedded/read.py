@@ -15,7 +15,7 @@ import numpy as np
 
 from groundtune.errors import WeightsError
 from groundtune.models.embedded.calibration import Calibration
-from groundtune.models.embedded.windows import PassageTokens, Window, passage_tokens, windows
+from groundtune.models.embedded.windows import PassageTokens, Window, passages_tokens, windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,7 +179,7 @@ class Reader:
 
     def _rows(self, question: str, passages: Sequence[str]) -> list[tuple[int, PassageTokens, Window]]:
         asked = self._tokens.encode(question).ids
-        texts = [passage_tokens(self._tokens, passage) for passage in passages]
+        texts = passages_tokens(self._tokens, passages)
         return [(i, text, window) for i, text in enumerate(texts) for window in windows(self._tokens, asked, text)]
 
     def _score(self, finding: Finding) -> float:

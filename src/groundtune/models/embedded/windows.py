@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundtune.models.embedded.sentences import sentences
-from groundtune.models.embedded.tokens import Tokens
+from groundtune.models.embedded.tokens import Encoding, Tokens
 
 __all__ = [
     "MAX_QUESTION_TOKENS",
@@ -14,6 +15,7 @@ __all__ = [
     "PassageTokens",
     "Window",
     "passage_tokens",
+    "passages_tokens",
     "window_at",
     "windows",
 ]
@@ -73,11 +75,12 @@ class Window:
 
 def passage_tokens(tokens: Tokens, text: str) -> PassageTokens:
     """Tokenise a passage and assign each token to its sentence."""
-    encoding = tokens.encode(text)
-    spans = sentences(text)
-    starts = [start for start, _ in spans]
-    sentence_of = [max(0, bisect_right(starts, left) - 1) for left, _ in encoding.offsets]
-    return PassageTokens(text, encoding.ids, encoding.offsets, spans, sentence_of)
+    return passages_tokens(tokens, [text])[0]
+
+
+def passages_tokens(tokens: Tokens, texts: Sequence[str]) -> list[PassageTokens]:
+    """`passage_tokens` for many passages at once."""
+    return [_prepared(text, encoding) for text, encoding in zip(texts, tokens.encode_batch(texts), strict=True)]
 
 
 def windows(
@@ -119,3 +122,10 @@ def window_at(
 def _room(question: list[int], limit: int) -> int:
     """Tokens of the passage that fit beside the question and the special tokens."""
     return limit - min(len(question), MAX_QUESTION_TOKENS) - 3
+
+
+def _prepared(text: str, encoding: Encoding) -> PassageTokens:
+    spans = sentences(text)
+    starts = [start for start, _ in spans]
+    sentence_of = [max(0, bisect_right(starts, left) - 1) for left, _ in encoding.offsets]
+    return PassageTokens(text, encoding.ids, encoding.offsets, spans, sentence_of)
