@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.table import Table
 
-__all__ = ["Index", "quoted"]
+__all__ = ["Index", "quoted", "storage_errors"]
 
 _TEXT = "indexed"
 # Readers take the newest version with every query, so a version that was replaced is soon nobody's.
 _KEEP_OLD = timedelta(minutes=10)
 _BATCH = 500
+# The store names the line of its own source code behind its reason.
+_SOURCE_LINE = re.compile(r", \S+\.rs:\d+:\d+")
 
 
 class Index:
@@ -34,16 +36,16 @@ class Index:
 
     def __init__(self, folder: Path, name: str, dimensions: int) -> None:
         """Open the table ``name`` below ``folder``; it is made with the first write."""
-        self._folder = folder
+        self.folder = folder
         self._name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
         self._dimensions = dimensions
         self._database: lancedb.DBConnection | None = None
 
     def table(self) -> Table | None:
         """A handle on the newest version, or None before the first write; it does not follow later ones by itself."""
-        if not (self._folder / f"{self._name}.lance").is_dir():
+        if not (self.folder / f"{self._name}.lance").is_dir():
             return None
-        with _storage(self._folder):
+        with storage_errors(self.folder):
             try:
                 return self._connect().open_table(self._name)
             except ValueError:  # the folder is there and the first commit is not: a killed first write
@@ -54,7 +56,7 @@ class Index:
         table = self.table()
         if table is None:
             return {}
-        with _storage(self._folder):
+        with storage_errors(self.folder):
             rows = table.search().where("ordinal = 0").select(["document", "content"]).limit(_all(table)).to_arrow()
         return dict(zip(rows["document"].to_pylist(), rows["content"].to_pylist(), strict=True))
 
@@ -66,7 +68,7 @@ class Index:
             return found
         for start in range(0, len(keys), _BATCH):
             where = f"key IN ({quoted(keys[start : start + _BATCH])})"
-            with _storage(self._folder):
+            with storage_errors(self.folder):
                 rows = table.search().where(where).select(["key", "vector"]).limit(_all(table)).to_arrow()
             matrix = rows["vector"].combine_chunks().values.to_numpy().reshape(-1, self._dimensions)
             found.update(zip(rows["key"].to_pylist(), matrix, strict=True))
@@ -78,7 +80,7 @@ class Index:
         Raises:
             StorageError: when the disk refuses; the table is as it was.
         """
-        with _storage(self._folder):
+        with storage_errors(self.folder):
             table = self._made()
             if not replaced:
                 table.add(rows)
@@ -94,15 +96,20 @@ class Index:
         """
         table = self.table()
         for start in range(0, len(documents), _BATCH):
-            with _storage(self._folder):
+            with storage_errors(self.folder):
                 if table is not None:
                     table.delete(f"document IN ({quoted(documents[start : start + _BATCH])})")
 
     def tidy(self) -> None:
-        """Bring the BM25 index up to date, join small files, and drop versions that nobody reads any more."""
+        """Bring the BM25 index up to date, join small files, and drop versions that nobody reads any more.
+
+        Does nothing where there is nothing to do; what a killed run left undone is done by the next.
+        """
         table = self.table()
-        if table is not None:
-            with _storage(self._folder):
+        if table is None:
+            return
+        with storage_errors(self.folder):
+            if _untidy(table):
                 table.optimize(cleanup_older_than=_KEEP_OLD)
 
     def document(self, id_: str) -> Document | None:
@@ -115,13 +122,13 @@ class Index:
         table = self.table()
         if table is None:
             return []
-        with _storage(self._folder):
+        with storage_errors(self.folder):
             return list(table.search().where(where).select([*columns]).limit(_all(table)).to_list())
 
     def _made(self) -> Table:
         from lancedb.index import FTS
 
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         table = self._connect().create_table(self._name, schema=schema(self._dimensions), exist_ok=True)
         # Made while the table is empty, so that BM25 works from the first passages on; `tidy` brings it up to date.
         if not list(table.list_indices()):
@@ -132,7 +139,7 @@ class Index:
         if self._database is None:
             import lancedb
 
-            self._database = lancedb.connect(self._folder)
+            self._database = lancedb.connect(self.folder)
         return self._database
 
 
@@ -141,16 +148,27 @@ def quoted(values: Sequence[str]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
+def _untidy(table: Table) -> bool:
+    """True when passages are not in the BM25 index yet, or an old version is past its time."""
+    statistics = [table.index_stats(index.name) for index in table.list_indices()]
+    if any(found is not None and found.num_unindexed_rows for found in statistics):
+        return True
+    written: list[datetime] = [version["timestamp"] for version in table.list_versions()]
+    return len(written) > 1 and min(written) < datetime.now(min(written).tzinfo) - _KEEP_OLD
+
+
 def _all(table: Table) -> int:
     return max(1, int(table.count_rows()))
 
 
 @contextmanager
-def _storage(folder: Path) -> Iterator[None]:
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Raise what the disk or the store reports as `StorageError`."""
     try:
         yield
     except (OSError, RuntimeError) as error:
+        reason = _SOURCE_LINE.sub("", str(error))
         raise StorageError(
-            f"The index in {folder} could not be read or written: {error}. Make room or give write access, then run "
+            f"The index in {folder} could not be read or written: {reason}. Make room or give write access, then run "
             "`groundtune sync` again; what was stored before is kept."
         ) from error

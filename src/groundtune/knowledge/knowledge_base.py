@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
-from groundtune.errors import Busy, StorageError
+from groundtune.errors import Busy
 from groundtune.knowledge.embedding import token_source
 from groundtune.knowledge.fingerprints import Fingerprints
 from groundtune.knowledge.fusion import ALPHAS, best_alpha, convex, ndcg, reciprocal_rank
-from groundtune.knowledge.index import Index, quoted
+from groundtune.knowledge.index import Index, quoted, storage_errors
 from groundtune.knowledge.passages import CHUNKING, MAX_TOKENS, Splitter
 from groundtune.knowledge.reading import Reading
 from groundtune.knowledge.schema import PASSAGE_COLUMNS, Entry, passage_of
@@ -25,7 +25,7 @@ from groundtune.knowledge.snapshot import Latest, Snapshot
 from groundtune.knowledge.sync import Progress, SyncReport, store
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
-from groundtune.sources import CONVERSION, SourceFile, discover
+from groundtune.sources import CONVERSION, count_documents, discover
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,15 +92,11 @@ class KnowledgeBase:
                 self._index,
                 self._embedding,
                 stored=stored,
-                total=_documents_in(files),
+                count=lambda: sum(map(count_documents, files)),
                 progress=progress or _silent,
             )
-            try:
+            with storage_errors(self.folder):
                 fingerprints.save()
-            except OSError as error:
-                raise StorageError(
-                    f"{path} cannot be written: {error.strerror}. Make room, then sync again."
-                ) from error
         return report
 
     def sync_documents(self, documents: Iterable[Document], *, progress: Progress | None = None) -> SyncReport:
@@ -122,19 +118,26 @@ class KnowledgeBase:
         with self._writing():
             stored = self._index.contents()
             items = Reading(stored, self._splitter, self._recipe).entries(entries)
-            return store(items, self._index, self._embedding, stored=stored, total=total, progress=progress or _silent)
+            return store(
+                items, self._index, self._embedding, stored=stored, count=lambda: total, progress=progress or _silent
+            )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
+        lock = FileLock(str(self.folder / "sync.lock"), timeout=0)
+        with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(str(self.folder / "sync.lock"), timeout=0):
-                yield
-        except Timeout:
-            raise Busy(
-                f"Another sync is writing to {self.folder}. One at a time is allowed: wait until it is done, then run "
-                "this again."
-            ) from None
+            try:
+                lock.acquire()
+            except Timeout:
+                raise Busy(
+                    f"Another sync is writing to {self.folder}. One at a time is allowed: wait until it is done, then "
+                    "run this again."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     # -- reading
 
@@ -257,11 +260,6 @@ def _documents(snapshot: Snapshot, scores: dict[str, float]) -> list[str]:
     """Documents in the order of their best passage."""
     ranked = sorted(scores, key=lambda id_: (-scores[id_], id_))
     return list(dict.fromkeys(snapshot.documents[snapshot.places[id_]] for id_ in ranked))
-
-
-def _documents_in(files: Sequence[SourceFile]) -> int | None:
-    """One document a file; nobody knows without reading how many a file of rows holds."""
-    return None if any(file.format == "rows" for file in files) else len(files)
 
 
 def _read_alpha(path: Path) -> float | None:

@@ -23,6 +23,8 @@ class Unchanged:
 
 Item = Prepared | Unchanged | Failure
 
+_OPEN = "Give read access to it; what was read of it before is kept."
+
 
 class Reading:
     """Reads entries and compares them with what is stored.
@@ -55,7 +57,8 @@ class Reading:
                     continue
                 fingerprint = fingerprints.take(file.path)
             except OSError as error:
-                yield from self._unreadable(file, error, fingerprints)
+                yield from self._kept(file, fingerprints)
+                yield Failure(file.source, f"it cannot be opened: {error.strerror or error}", _OPEN, transient=True)
                 continue
             yield from self._read(file, fingerprint, fingerprints)
 
@@ -71,16 +74,14 @@ class Reading:
         yield Unchanged(tuple(fingerprint.documents))
         yield from (Failure(*failure) for failure in fingerprint.failures)
 
-    def _unreadable(self, file: SourceFile, error: OSError, fingerprints: Fingerprints) -> Iterator[Item]:
-        """What was read of the file before stays, and so does its fingerprint."""
+    def _kept(self, file: SourceFile, fingerprints: Fingerprints) -> Iterator[Item]:
+        """What was read before of a file that cannot be read now, but for what another file or its start gave since."""
         known = fingerprints.known(file.source)
         if known is not None:
             fingerprints.keep(file.source, known)
-            yield Unchanged(tuple(id_ for id_ in known.documents if id_ in self._stored))
-        reason = f"it cannot be opened: {error.strerror or error}"
-        yield Failure(
-            file.source, reason, "Give read access to it; what was read of it before is kept.", transient=True
-        )
+            kept = tuple(id_ for id_ in known.documents if id_ in self._stored and id_ not in self._taken)
+            self._taken.update(dict.fromkeys(kept, file.source))
+            yield Unchanged(kept)
 
     def _read(self, file: SourceFile, fingerprint: Fingerprint, fingerprints: Fingerprints) -> Iterator[Item]:
         documents: dict[str, str] = {}
@@ -92,6 +93,7 @@ class Reading:
             elif isinstance(item, Unchanged):
                 documents.update({id_: self._stored[id_] for id_ in item.documents})
             elif item.transient:
+                yield from self._kept(file, fingerprints)
                 yield item
                 return
             else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from groundtune.knowledge.index import Index, quoted
+from groundtune.knowledge.index import Index, quoted, storage_errors
 from groundtune.knowledge.schema import PASSAGE_COLUMNS, passage_of
 from groundtune.records import Passage
 
@@ -111,8 +111,12 @@ class Latest:
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot | None:
-        """The newest version, also when another process wrote it; None when nothing was ever stored."""
-        with self._lock:
+        """The newest version, also when another process wrote it; None when nothing was ever stored.
+
+        Raises:
+            StorageError: when the index cannot be read.
+        """
+        with self._lock, storage_errors(self._index.folder):
             if self._watcher is None:
                 self._watcher = self._index.table()
                 if self._watcher is None:

@@ -54,7 +54,8 @@ class _Run:
     embedding: EmbeddingModel
     stored: Mapping[str, str]
     progress: Progress
-    total: int | None
+    count: Callable[[], int | None]
+    total: int | None = None
     added: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -83,6 +84,8 @@ class _Run:
                 self.failed.append(item)
 
     def _count(self, window: list[Prepared]) -> None:
+        if not self.added + self.changed:
+            self.total = self.count()
         known = sum(item.entry.document.id in self.stored for item in window)
         self.changed += known
         self.added += len(window) - known
@@ -116,7 +119,7 @@ def store(
     embedding: EmbeddingModel,
     *,
     stored: Mapping[str, str],
-    total: int | None,
+    count: Callable[[], int | None],
     progress: Progress,
 ) -> SyncReport:
     """Write what is new, take out what is gone, and bring the index up to date.
@@ -126,20 +129,19 @@ def store(
         index: Where to.
         embedding: Makes the vectors.
         stored: Content hash of each document that the index holds.
-        total: Documents in all, where that is known.
+        count: How many documents there are in all, None where nobody knows; asked once, when there is work to do.
         progress: Called after each window.
 
     Raises:
         StorageError: when the disk refuses; every window before it is kept.
     """
     began = time.perf_counter()
-    run = _Run(index, embedding, stored, progress, total)
+    run = _Run(index, embedding, stored, progress, count)
     with closing(ahead(items, _AHEAD)) as stream:
         run.consume(stream)
     gone = [id_ for id_ in stored if id_ not in run.seen]
     index.remove(gone)
-    if gone or run.added or run.changed:
-        index.tidy()
+    index.tidy()
     table = index.table()
     return SyncReport(
         added=run.added,

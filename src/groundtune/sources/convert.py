@@ -7,14 +7,14 @@ from pathlib import PurePosixPath
 
 from groundtune.records import Document
 from groundtune.sources.decode import decode
-from groundtune.sources.document_rows import read_document_rows
+from groundtune.sources.document_rows import count_rows, read_document_rows
 from groundtune.sources.failure import Failure, Unusable
 from groundtune.sources.files import FORMATS, SourceFile
 from groundtune.sources.html import convert_html
 from groundtune.sources.markdown import Converted, convert_markdown
 from groundtune.sources.restructuredtext import convert_rst
 
-__all__ = ["CONVERSION", "convert"]
+__all__ = ["CONVERSION", "convert", "count_documents"]
 
 CONVERSION = "1"
 """Version of all converters together: raise it when the same bytes give another text, and everything is read anew."""
@@ -45,6 +45,11 @@ def convert(file: SourceFile) -> Iterator[Document | Failure]:
         yield Failure(
             file.source, reason, "Give read access to it; what was read of it before is kept.", transient=True
         )
+
+
+def count_documents(file: SourceFile) -> int:
+    """About how many documents a file holds, for a progress bar: one, or its lines."""
+    return count_rows(file) if file.format == "rows" else 1
 
 
 def _document(file: SourceFile) -> Document:

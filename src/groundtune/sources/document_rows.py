@@ -12,7 +12,7 @@ from groundtune.records import Document
 from groundtune.sources.failure import Failure, Unusable
 from groundtune.sources.files import SourceFile
 
-__all__ = ["read_document_rows"]
+__all__ = ["count_rows", "read_document_rows"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_ROW = 64 * 2**20
@@ -30,6 +30,18 @@ def read_document_rows(file: SourceFile) -> Iterator[Document | Failure]:
     except (OSError, EOFError) as error:
         reason = f"it cannot be read to its end: {error}"
         yield Failure(file.source, reason, "Make the file again; what was read of it before is kept.", transient=True)
+
+
+def count_rows(file: SourceFile) -> int:
+    """Lines of the file, as far as it can be read."""
+    count = 0
+    try:
+        with _open(file) as data:
+            while block := data.read(2**20):
+                count += block.count(b"\n")
+    except (OSError, EOFError):
+        return count
+    return count
 
 
 def _open(file: SourceFile) -> IO[bytes]:

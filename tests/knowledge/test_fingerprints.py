@@ -1,0 +1,101 @@
+"""An unchanged file costs a look; a changed one is never taken for unchanged."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from groundtune.knowledge import KnowledgeBase
+from groundtune.knowledge.fingerprints import Fingerprints
+from groundtune.testing.embedding import HashedWords
+
+LONG_AGO = 1_600_000_000
+
+
+def kept(tmp_path: Path, path: Path, recipe: str = "1") -> None:
+    first = Fingerprints(tmp_path / "prints.json", recipe)
+    first.keep("a.md", replace(first.take(path), documents={"a.md": "hash"}))
+    first.save()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "a.md"
+    path.write_text("one", encoding="utf-8")
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+def test_an_old_file_is_known_by_size_and_time(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(tmp_path, path)
+    monkeypatch.setattr("groundtune.knowledge.fingerprints._sha256", None)
+    found = Fingerprints(tmp_path / "prints.json", "1").unchanged("a.md", path)
+    assert found is not None
+    assert found.documents == {"a.md": "hash"}
+
+
+def test_a_touched_file_is_known_by_its_content(tmp_path: Path, path: Path) -> None:
+    kept(tmp_path, path)
+    os.utime(path, (LONG_AGO + 9, LONG_AGO + 9))
+    found = Fingerprints(tmp_path / "prints.json", "1").unchanged("a.md", path)
+    assert found is not None
+    assert (found.mtime_ns, found.settled) == ((LONG_AGO + 9) * 10**9, True)
+
+
+def test_a_young_file_of_the_same_size_and_time_is_read_again(tmp_path: Path, path: Path) -> None:
+    os.utime(path)
+    kept(tmp_path, path)
+    stat = path.stat()
+    path.write_text("two", encoding="utf-8")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert Fingerprints(tmp_path / "prints.json", "1").unchanged("a.md", path) is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"recipe": "1", "sources": {"a.md": {"size": 1}}}'])
+def test_a_damaged_cache_counts_for_nothing(tmp_path: Path, path: Path, damage: str) -> None:
+    (tmp_path / "prints.json").write_text(damage, encoding="utf-8")
+    assert Fingerprints(tmp_path / "prints.json", "1").unchanged("a.md", path) is None
+
+
+def test_another_recipe_reads_everything_again(tmp_path: Path, path: Path) -> None:
+    kept(tmp_path, path)
+    assert Fingerprints(tmp_path / "prints.json", "2").unchanged("a.md", path) is None
+
+
+def test_what_cannot_be_read_now_keeps_what_was_read_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "gate.md").write_text("The gate closes at eight.", encoding="utf-8")
+    (docs / "door.md").write_text("The door is open.", encoding="utf-8")
+    knowledge = KnowledgeBase(tmp_path / "knowledge", HashedWords())
+    knowledge.sync(["docs"], tmp_path)
+    (docs / "gate.md").write_text("The gate closes at nine.", encoding="utf-8")
+    real = Path.read_bytes
+
+    def locked(self: Path) -> bytes:
+        if self.name == "gate.md":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    report = knowledge.sync(["docs"], tmp_path)
+    assert (report.removed, report.failed[0].source) == (0, "docs/gate.md")
+    assert knowledge.search("gate")[0].passage.text == "The gate closes at eight."
+    monkeypatch.setattr(Path, "read_bytes", real)
+    assert knowledge.sync(["docs"], tmp_path).changed == 1
+
+
+def test_failures_are_reported_every_time(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    rows = ['{"id": "a", "text": "The gate."}', "{", '{"id": "a", "text": "Twice."}']
+    (docs / "d.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    os.utime(docs / "d.jsonl", (LONG_AGO, LONG_AGO))
+    knowledge = KnowledgeBase(tmp_path / "knowledge", HashedWords())
+    first, second = knowledge.sync(["docs"], tmp_path), knowledge.sync(["docs"], tmp_path)
+    assert (first.added, second.unchanged) == (1, 1)
+    assert len(first.failed) == 2
+    assert second.failed == first.failed
