@@ -64,6 +64,34 @@ def test_without_a_citation_nothing_is_marked() -> None:
         assert not any(segment.cited for block in blocks for segment in block.segments)
 
 
+@pytest.mark.parametrize(
+    ("raw", "shown_as"),
+    [
+        ('Types<a name="types"></a>', "Types"),
+        ("see [the `guide`](a.md#b) and ![a picture](c.png)", "see the guide and a picture"),
+        ("R3\\. costs \\$5, C:\\temp stays", "R3. costs $5, C:\\temp stays"),
+        ("**Strong words** and `code`", "Strong words and code"),
+        ("2**3 and 4**5, x ** y ** z", "2**3 and 4**5, x ** y ** z"),
+        ("see [1] and f[0](", "see [1] and f[0]("),
+        ("a <b>tag</b> stays", "a <b>tag</b> stays"),
+    ],
+)
+def test_signs_are_hidden_and_words_are_not(raw: str, shown_as: str) -> None:
+    assert [shown(block) for block in document_blocks(raw)] == [shown_as]
+
+
+def test_what_is_cited_stays_visible_even_where_it_is_only_a_sign() -> None:
+    raw = "All [current types](instance-types.md) count."
+    start = raw.index("instance-types")
+    assert [(s.text, s.cited) for s in document_blocks(raw, start, start + 14)[0].segments] == [
+        ("All current types", False),
+        ("instance-types", True),
+        (" count.", False),
+    ]
+    start = raw.index("types]")
+    assert document_blocks(raw, start, len(raw) - 7)[0].segments[1].text == "types"
+
+
 LINES = st.sampled_from(
     ["# h", "text", "- item", "| t |", "```", "", "  ", "#no", "a" * 60, "1. x", "\r", "~~~", "\x0c"]
 )

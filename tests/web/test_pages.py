@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from groundtune.records import Document
+from groundtune.records import Answer, Citation, Document, Hit, Passage
 from groundtune.testing.answering import FakeAnswerer
 from groundtune.testing.serving import running
 from groundtune.web import create_site
+from groundtune.web.pages import citation_context
 
 DOCUMENTS = (
     Document(id="a.md", title="A <b>", text="One two three.", source="docs/a.md"),
@@ -58,6 +60,30 @@ def test_a_document_is_escaped_and_marked(client: httpx.Client) -> None:
     page = client.get("/documents/a.md?start=4&end=7").text
     assert '<p>One <mark id="cited">two</mark> three.</p>' in page
     assert "<h1>A &lt;b&gt;</h1>" in page
+
+
+def test_a_quote_is_shown_inside_its_paragraph() -> None:
+    passage = Passage(
+        id="a.md#0",
+        document="a.md",
+        source="docs/a.md",
+        title="A",
+        headings=(),
+        start=100,
+        end=134,
+        text="# Head\n\nThe limit is *two* of them.",
+    )
+    citation = Citation(passage="a.md#0", document="a.md", source="docs/a.md", quote="two", start=122, end=125)
+    answer = Answer(
+        query="", system="rag", text="two", citations=(citation,), hits=(Hit(rank=1, score=1.0, passage=passage),)
+    )
+    assert [(s.text, s.cited) for s in citation_context(citation, answer)] == [
+        ("The limit is *", False),
+        ("two", True),
+        ("* of them.", False),
+    ]
+    alone = citation_context(citation, replace(answer, hits=()))
+    assert [(s.text, s.cited) for s in alone] == [("two", True)]
 
 
 @pytest.mark.parametrize("name", ["style.css", "ask.js"])

@@ -1,7 +1,7 @@
 """A document's Markdown as typographic blocks, with one cited span marked.
 
-Nothing of the text is interpreted beyond where a block begins and what kind it is, so that offsets stay exact and a
-document cannot bring in code, links or pictures. Escaping is left to the template.
+Markdown's signs are hidden and its links are not followed: a document cannot bring in code, links or pictures. Whatever
+is cited stays visible, and offsets stay exact. Escaping is left to the template.
 """
 
 from __future__ import annotations
@@ -16,6 +16,19 @@ Kind = Literal["heading", "code", "item", "table", "text", "lines"]
 _HEADING = re.compile(r"(#{1,6})\s+")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"\s*(```|~~~)")
+
+_KEPT = re.compile(
+    r"!?\[(?P<link>[^\[\]\n]+)\]\([^()\s]*\)"
+    r"|(?<![\w*])\*\*(?P<strong>[^\s*](?:[^*\n]*[^\s*])?)\*\*(?![\w*])"
+)
+"""Signs around words: the words stay visible."""
+
+_HIDDEN = re.compile(
+    r"""<a\s+name=["'][^"'>]*["']\s*/?>(?:\s*</a>)?"""  # an anchor
+    r"|\\(?=[!-/:-@\[-`{-~])"  # an escape
+    r"|`+"  # code
+)
+"""Signs that are hidden wherever they stand in a line."""
 
 _SHORT_LINE = 50
 """A line of fewer characters, not the last of its block, was broken on purpose and not for its width."""
@@ -69,10 +82,29 @@ def document_blocks(text: str, start: int | None = None, end: int | None = None)
 
 
 def _segments(text: str, span: _Span, start: int, end: int) -> tuple[Segment, ...]:
+    """The visible text of a block, cut where the citation begins and ends."""
     left = min(max(start, span.start), span.end)
     right = max(min(end, span.end), left)
-    parts = ((span.start, left, False), (left, right, True), (right, span.end, False))
-    return tuple(Segment(text[a:b], cited) for a, b, cited in parts if a < b)
+    hidden = _hidden(text, span)
+    cited = _visible(text, left, right, hidden) or text[left:right]
+    before, after = _visible(text, span.start, left, hidden), _visible(text, right, span.end, hidden)
+    parts = (Segment(before, False), Segment(cited, True), Segment(after, False))
+    return tuple(part for part in parts if part.text)
+
+
+def _hidden(text: str, span: _Span) -> set[int]:
+    """Offsets of the characters of a block that are signs and not words."""
+    if span.kind in ("code", "table"):
+        return set()
+    signs = {place for match in _HIDDEN.finditer(text, span.start, span.end) for place in range(*match.span())}
+    for match in _KEPT.finditer(text, span.start, span.end):
+        kept = match.span(match.lastgroup or 0)
+        signs.update(range(match.start(), kept[0]), range(kept[1], match.end()))
+    return signs
+
+
+def _visible(text: str, start: int, end: int, hidden: set[int]) -> str:
+    return "".join(text[place] for place in range(start, end) if place not in hidden)
 
 
 def _spans(text: str) -> Iterator[_Span]:

@@ -14,7 +14,7 @@ from groundtune.errors import GroundtuneError
 from groundtune.records import Answer, Citation
 from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, answer_with
 from groundtune.service.problems import status_of
-from groundtune.web.document_view import document_blocks
+from groundtune.web.document_view import Segment, document_blocks
 
 router = APIRouter(include_in_schema=False)
 
@@ -79,6 +79,17 @@ def _ask(answerer: Backend, question: str, system: str) -> tuple[Answer | None, 
         return None, str(failed), status_of(failed)
 
 
+def citation_context(citation: Citation, answer: Answer) -> tuple[Segment, ...]:
+    """The quote inside the paragraph that it was taken from; by itself where the passage is not at hand."""
+    passage = next((hit.passage for hit in answer.hits if hit.passage.id == citation.passage), None)
+    if passage is not None:
+        blocks = document_blocks(passage.text, citation.start - passage.start, citation.end - passage.start)
+        found = [block.segments for block in blocks if any(segment.cited for segment in block.segments)]
+        if len(found) == 1:
+            return found[0]
+    return (Segment(citation.quote, True),)
+
+
 def _document_url(citation: Citation) -> str:
     span = urlencode({"start": citation.start, "end": citation.end})
     return f"/documents/{quote(citation.document, safe='')}?{span}#cited"
@@ -89,7 +100,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["document_url"] = _document_url
+    environment.filters.update(context=citation_context, document_url=_document_url)
     return environment
 
 
