@@ -82,6 +82,14 @@ def test_a_quote_is_shown_inside_its_paragraph() -> None:
         ("two", True),
         ("* of them.", False),
     ]
+    long = replace(passage, text="word " * 100 + "two" + " more" * 100)
+    around = replace(citation, start=600, end=603)
+    before, quote, after = citation_context(around, replace(answer, hits=(Hit(rank=1, score=1.0, passage=long),)))
+    assert (quote.text, quote.cited) == ("two", True)
+    assert before.text.startswith("… word word")
+    assert before.text.endswith("word ")
+    assert after.text.endswith("more …")
+    assert max(len(before.text), len(after.text)) <= 242
     alone = citation_context(citation, replace(answer, hits=()))
     assert [(s.text, s.cited) for s in alone] == [("two", True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -17,6 +18,9 @@ from groundtune.service.problems import status_of
 from groundtune.web.document_view import Segment, document_blocks
 
 router = APIRouter(include_in_schema=False)
+
+_CONTEXT_CHARACTERS = 240
+"""How much of a paragraph is shown on either side of a quote."""
 
 _SYSTEM_WORDS = {
     "prompt": "prompt: base model, no documents",
@@ -86,8 +90,20 @@ def citation_context(citation: Citation, answer: Answer) -> tuple[Segment, ...]:
         blocks = document_blocks(passage.text, citation.start - passage.start, citation.end - passage.start)
         found = [block.segments for block in blocks if any(segment.cited for segment in block.segments)]
         if len(found) == 1:
-            return found[0]
+            return tuple(_shortened(found[0]))
     return (Segment(citation.quote, True),)
+
+
+def _shortened(segments: tuple[Segment, ...]) -> Iterator[Segment]:
+    """The segments with no more than a few lines before and after what is cited, cut between words."""
+    for place, segment in enumerate(segments):
+        text = segment.text
+        if segment.cited or len(text) <= _CONTEXT_CHARACTERS:
+            yield segment
+        elif place == 0:
+            yield Segment(f"… {text[-_CONTEXT_CHARACTERS:].partition(' ')[2]}", False)
+        else:
+            yield Segment(f"{text[:_CONTEXT_CHARACTERS].rpartition(' ')[0]} …", False)
 
 
 def _document_url(citation: Citation) -> str:
