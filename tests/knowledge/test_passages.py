@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,3 +123,12 @@ def test_a_whole_piece_is_never_cut() -> None:
     text = "word " * 500
     piece = Splitter(TOKENS, LIMIT).whole(text)
     assert (piece.start, piece.end, len(piece.ids)) == (0, len(text), 254)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<a ", "](", "[a](", "data:a/b;base64,", "|---", "*", "\\*", "# a\n", "```\n"]
+)
+def test_hostile_repetition_is_cut_in_linear_time(piece: str) -> None:
+    began = time.process_time()
+    split(piece * 10_000)
+    assert time.process_time() - began < 5

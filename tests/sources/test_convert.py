@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,22 @@ def test_a_broken_gzip_file_keeps_the_rows_before_the_break(tmp_path: Path) -> N
     last = results[-1]
     assert isinstance(last, Failure)
     assert last.transient
+
+
+@pytest.mark.parametrize("ending", [".md", ".html", ".rst"])
+@pytest.mark.parametrize(
+    "piece", ["[", "[a](", "<a ", "<!--", "`a_", ":a:`", "\\*", "| --- ", "```\n", "# a\n", "a\n===\n", "<div>", "* _"]
+)
+def test_hostile_repetition_is_read_in_linear_time(tmp_path: Path, ending: str, piece: str) -> None:
+    (tmp_path / f"a{ending}").write_text(piece * 20_000, encoding="utf-8")
+    began = time.process_time()
+    assert len(read(tmp_path / f"a{ending}")) == 1
+    assert time.process_time() - began < 5
+
+
+def test_deep_nesting_is_read_without_recursion(tmp_path: Path) -> None:
+    deep = "".join(" " * level + ".. note::\n\n" for level in range(800)) + " " * 800 + "The gate."
+    assert "The gate." in one(tmp_path / "a.rst", deep).text
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -12,7 +12,7 @@ __all__ = ["audible", "silence", "silent_spans"]
 # Link and image targets, HTML anchors and comments, data: addresses, backslash escapes, emphasis marks, table rules.
 _SILENT = re.compile(
     r"(?<=\])\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"\n]*\")?\)"
-    r"|<a\s[^>]*>|</a>|<!--.*?-->|<br\s*/?>"
+    r"|<a\s[^<>]*>|</a>|<!--(?:(?!<!--|-->).)*-->|<br\s*/?>"
     r"|\bdata:[a-z]+/[\w.+-]+;base64,[A-Za-z0-9+/=]+"
     r"|\\(?=[!-/:-@\[-`{-~])"
     r"|\*{1,3}"

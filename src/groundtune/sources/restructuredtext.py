@@ -29,6 +29,7 @@ _DROPPED = frozenset(
     {"contents", "sectnum", "toctree", "index", "highlight", "image", "figure", "raw", "include", "target-notes"}
     | {"default-role", "role", "meta", "title", "currentmodule", "module", "canonical-doc", "literalinclude"}
 )
+_DEEPEST = 20
 _OPTION = re.compile(r"\s+:[\w-]+:(?: .*)?$")
 
 _NAMED_ROLES = {"pep": "PEP ", "rfc": "RFC "}
@@ -85,8 +86,9 @@ def _header_title(fields: Mapping[str, str]) -> str:
 class _Blocks:
     """Walks the lines once; ``markdown`` gives the lines of the converted text."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], depth: int = 0) -> None:
         self._lines = lines
+        self._depth = depth
         self._at = 0
         self._levels: list[tuple[str, bool]] = []
         self.first_title = ""
@@ -138,7 +140,9 @@ class _Blocks:
             block.pop(0)
         if name in _CODE:
             return _fenced(block, argument if re.fullmatch(r"[\w+-]*", argument) else "")
-        inner = list(_Blocks(textwrap.dedent("\n".join(block)).split("\n")).markdown())
+        inner = textwrap.dedent("\n".join(block)).split("\n")
+        if self._depth < _DEEPEST:
+            inner = list(_Blocks(inner, self._depth + 1).markdown())
         label = f"{name.capitalize()}: {_inline(argument)}".rstrip() if name in _SPOKEN else _inline(argument)
         return [*([label] if label else []), *inner, ""]
 
