@@ -89,6 +89,19 @@ def test_every_kind_of_slot_is_filled() -> None:
     assert filled.confidence == pytest.approx(0.8)
 
 
+class Surest(Reader):
+    """Finds the same span for every question, and is surer the shorter the question."""
+
+    def read(self, question: str, passages: Sequence[str]) -> Span | None:
+        return Span(0, 12, 13, "5", len(question) / 100)
+
+
+def test_one_span_fills_the_slot_that_is_surest_of_it() -> None:
+    slots = {"time": {"type": "string"}, "people": {"type": "string"}}
+    assert json.loads(fill(prompt(slots), Surest({}), Chooser()).text) == {"time": "5"}
+    assert json.loads(fill(prompt(slots, ["people"]), Surest({}), Chooser()).text) == {"time": "5", "people": "5"}
+
+
 def test_a_required_slot_without_a_value_is_named() -> None:
     filled = fill(prompt({"guest": {"type": "string"}}, ["guest"]), Reader({}), Chooser())
     assert (filled.missing, filled.text) == ("guest", "")

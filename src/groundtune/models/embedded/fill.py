@@ -85,8 +85,11 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
+    """A value for a slot; a read one has the span that it was read from: text (0 is the question), start and end."""
+
     value: Any
     probability: float
+    span: tuple[int, int, int] | None = None
     quote: Quote | None = None
 
 
@@ -101,6 +104,7 @@ def fill(prompt: Prompt, reader: Reads, chooser: Chooses) -> Filled:
     slots = slots_of(prompt.schema)
     values = {slot.name: _value(slot, prompt, reader, chooser) for slot in slots}
     kept = {slot.name: values[slot.name] for slot in slots if _keep(slot, values[slot.name], prompt)}
+    kept = {slot.name: kept[slot.name] for slot in slots if slot.name in kept and not _outdone(slot, kept)}
     instance = {slot.name: None for slot in slots if slot.required and slot.nullable}
     instance |= {name: value.value for name, value in kept.items()}
     missing = next((slot.name for slot in slots if slot.required and slot.name not in instance), None)
@@ -135,7 +139,7 @@ def _read(slot: Slot, prompt: Prompt, reader: Reads) -> _Value:
         return _Value(None, 1.0)
     value = found.text if slot.kind == "text" else _number(found.text, slot.kind == "integer")
     quote = Quote(passage=places[found.passage - 1], start=found.start, end=found.end) if found.passage else None
-    return _Value(value, 1.0 - found.not_here, quote)
+    return _Value(value, 1.0 - found.not_here, (found.passage, found.start, found.end), quote)
 
 
 def _keep(slot: Slot, value: _Value, prompt: Prompt) -> bool:
@@ -145,6 +149,14 @@ def _keep(slot: Slot, value: _Value, prompt: Prompt) -> bool:
         return False
     own_rules = {"properties": {slot.name: (prompt.schema or {})["properties"][slot.name]}}
     return _broken(own_rules, {slot.name: value.value}) is None
+
+
+def _outdone(slot: Slot, kept: Mapping[str, _Value]) -> bool:
+    """Whether another slot is surer of the same span: a span says one thing. A required slot keeps its own."""
+    mine = kept[slot.name]
+    if slot.required or mine.span is None:
+        return False
+    return any(other.span == mine.span and other.probability > mine.probability for other in kept.values())
 
 
 def _number(text: str, whole: bool) -> int | float | None:
