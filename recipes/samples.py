@@ -28,8 +28,10 @@ ROUTING_INTENTS = (
     "passcode_forgotten",
     "terminate_account",
 )
-"""Six requests that a help desk sends to six places: looked for as a job that a prompt does well, on training rows alone.
-(With ten such requests and one example of each, a prompt had 0.88 there and retrieval 0.99; with these six 0.99 and 1.00.)
+"""Six requests that a help desk sends to six places: looked for, on training rows, as a job that a prompt does well.
+
+With ten such requests and one example of each, a prompt had 0.88 there and retrieval 0.99; with these six, 0.99 and
+1.00.
 """
 ROUTING_EXAMPLES_PER_INTENT = 12
 ROUTING_QUERIES_PER_INTENT = 40
