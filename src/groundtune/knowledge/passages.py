@@ -190,6 +190,9 @@ class _Assembly:
         return tuple(words for _, words in self._path if words)
 
     def _body(self, block: Block, first: int, last: int) -> None:
+        if first == last and self._open is not None:  # blank lines, or markup that says nothing
+            self._open.grow(block.end, last)
+            return
         if self._open is not None and len(self._open) + last - first > self.limit and not self._open.headings_only:
             self._make_room()
         for end, stop in self._cuts(block, first, last):
@@ -198,7 +201,7 @@ class _Assembly:
                 self._open = _Span(start, end, first, stop, self._above(), 0)
             self._open.grow(end, stop)
             self._open.tail = None
-            self._open.headings_only = self._open.headings_only and first == stop
+            self._open.headings_only = False
             first = stop
             if stop < last:
                 self._flush()
