@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -74,7 +75,7 @@ def test_a_heading_stays_with_what_follows_it(text: str) -> None:
     levels = [block.level for block in blocks(text)]
     filled = [(level, tokens) for level, tokens in zip(levels, inside, strict=True) if tokens]
     run = 0
-    for (level, heading), (_, following) in zip(filled, filled[1:], strict=False):
+    for (level, heading), (_, following) in pairwise(filled):
         run = run + len(heading) if level else 0
         if level and run <= LIMIT // 4:
             holder = next(piece for piece in pieces if piece.start <= heading[-1] < piece.end)

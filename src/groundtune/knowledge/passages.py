@@ -16,7 +16,7 @@ from groundtune.records import Passage
 
 __all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource", "embedded_text"]
 
-CHUNKING = "1"
+CHUNKING = "2"
 """Version of the cutting rules: raise it when the same text gives other passages."""
 
 MAX_TOKENS = 200
