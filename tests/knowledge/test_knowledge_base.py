@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from filelock import FileLock
 from groundtune.errors import Busy, ProjectError, StorageError
 from groundtune.knowledge import KnowledgeBase
 from groundtune.knowledge.index import Index
-from groundtune.records import Example, Message
+from groundtune.records import Document, Example, Message
 from groundtune.testing.embedding import HashedWords
 
 REFUNDS = "# Refunds\n\nA refund takes five days.\n\n## Abroad\n\nOutside the country a refund takes nine days.\n"
@@ -160,3 +161,51 @@ def test_the_index_of_another_embedding_is_another_one(project: Path) -> None:
     knowledge.sync(["docs"], project)
     assert knowledge.count() == opened(project, HashedWords(32)).count()
     assert isinstance(knowledge._index, Index)
+
+
+def test_what_a_killed_run_left_untidy_is_tidied_by_the_next(
+    project: Path, embedding: HashedWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unindexed() -> int:
+        table = Index(project / "knowledge" / "index", knowledge._index._name, embedding.dimensions).table()
+        assert table is not None
+        statistics = [table.index_stats(index.name) for index in table.list_indices()]
+        return sum(found.num_unindexed_rows for found in statistics if found is not None)
+
+    knowledge = KnowledgeBase(project / "knowledge", embedding)
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "tidy", lambda self: None)
+        knowledge.sync(["docs"], project)
+    assert unindexed() > 0
+    assert knowledge.search("gate closes", 1, "lexical")[0].passage.document == "parking.md"
+    assert knowledge.sync(["docs"], project).unchanged == 2
+    assert unindexed() == 0
+
+
+def test_ids_of_any_kind_are_stored_and_found(tmp_path: Path, embedding: HashedWords) -> None:
+    ids = ["it's", 'a "b"', "back\\slash", "new\nline", "日本/語.md", "#1-2", "%_", "'; DROP TABLE x; --"]
+    documents = [Document(id=id_, title=id_, text=f"Gate {place}.", source=id_) for place, id_ in enumerate(ids)]
+    knowledge = KnowledgeBase(tmp_path / "knowledge", embedding)
+    knowledge.sync_documents(documents)
+    for place, id_ in enumerate(ids):
+        assert knowledge.document(id_) == documents[place]
+        assert [hit.passage.document for hit in knowledge.search("gate", documents=[id_])] == [id_]
+    changed = [Document(id=id_, title=id_, text="Door.", source=id_) for id_ in ids[:4]]
+    report = knowledge.sync_documents(changed)
+    assert (report.changed, report.removed, report.passages) == (4, 4, 4)
+
+
+def test_words_that_mean_something_to_a_query_language_are_just_words(project: Path, embedding: HashedWords) -> None:
+    knowledge = opened(project, embedding)
+    knowledge.sync(["docs"], project)
+    for question in ('"gate', "gate AND (", "+gate -house", "gate:*", "gate~2", "\\", "   ", "' OR 1=1"):
+        knowledge.search(question)
+    assert knowledge.search("+gate -house", 1, "lexical")[0].passage.document == "parking.md"
+
+
+def test_many_threads_search_at_once(project: Path, embedding: HashedWords) -> None:
+    knowledge = opened(project, embedding)
+    knowledge.sync(["docs"], project)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: knowledge.search("When does the gate close?", 1)[0].passage.id, range(64)))
+    assert len(set(found)) == 1
