@@ -260,3 +260,17 @@ def test_any_result_gets_a_verdict_that_holds_together(tenths: list[int], count:
     assert verdict.because
     if count < 10:
         assert verdict.kind not in ("choose", "equivalent")
+
+
+def test_a_small_lead_that_is_not_settled_does_not_buy_complexity() -> None:
+    rights: dict[str, Callable[[int], bool]] = {
+        "rag": lambda n: n % 4 != 0,
+        "tuned_rag": lambda n: n % 4 != 1 or n < 4,
+        "prompt": every(0.1),
+        "tuned": every(0.1),
+    }
+    verdict = decide(result_of(rights, 80), ANYTHING)
+    assert (verdict.kind, verdict.system, verdict.runner_up) == ("leaning", "rag", "tuned_rag")
+    assert verdict.queries_needed is not None
+    text = " ".join(verdict.because)
+    assert "tuned_rag is 1.2 points ahead of rag, which does not pay for its complexity" in text

@@ -6,8 +6,9 @@
    than the minimum gain; or choosing it is expected to lose less than one point against the best, and with a
    probability of at least 0.9 it is better than everything simpler (complexity has to be earned). It is "equivalent"
    when others are as good, else "choose".
-4. Where none is settled: "leaning" to the simplest with a probability of at least 0.8 that nothing is better by more
-   than the minimum gain, or that it is the best; else "inconclusive", with the queries that would probably do.
+4. Where none is settled: "leaning" to the simplest that is less than the minimum gain behind the leader, where it is
+   more likely than not that nothing is better by more than that; or to the leader, where it is better than everything
+   simpler with a probability of at least 0.8. Else "inconclusive". Both with the queries that would probably do.
 
 Fewer than ten independent groups of queries never settle anything: then "leaning" is the most that is said.
 """
@@ -95,12 +96,16 @@ def _recommend(posterior: Posterior, standings: dict[str, Standing], *, clusters
         simplest = settled[0]
         alike = simplest != leader or posterior.equals(simplest, enough=ENOUGH)
         return ("equivalent" if alike else "choose"), simplest
-    likely = [
-        name
-        for name in posterior.systems
-        if standings[name].close >= _LEANING or (name == leader and standings[name].best >= _LEANING)
-    ]
-    return ("leaning", likely[0]) if likely else ("inconclusive", None)
+    likely = next(
+        name for name in posterior.systems if standings[leader].value - standings[name].value <= posterior.zone
+    )
+    return ("leaning", likely) if _is_likely(posterior, standings[likely]) else ("inconclusive", None)
+
+
+def _is_likely(posterior: Posterior, standing: Standing) -> bool:
+    if standing.system == posterior.leader:
+        return posterior.beats_simpler(standing.system) >= _LEANING and standing.close > 0.5
+    return standing.close > 0.5
 
 
 def _settled(posterior: Posterior, standing: Standing) -> bool:

@@ -137,6 +137,12 @@ def _standing(posterior: Posterior, system: str | None) -> Iterator[str]:
         f"probability of {standing.close:.2f}; choosing it is expected to lose {_points(standing.regret)} points "
         "against the best."
     )
+    ahead = posterior.standings()[posterior.leader].value - standing.value
+    if leader != posterior.leader:
+        yield (
+            f"{posterior.leader} is {_points(ahead)} points ahead of {leader}, which does not pay for its complexity: "
+            f"a gain of {_points(posterior.zone)} points is asked for."
+        )
 
 
 def _effects(effects: Effects | None) -> Iterator[str]:
