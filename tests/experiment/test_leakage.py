@@ -96,7 +96,7 @@ def test_a_refusal_names_the_rows_and_how_to_go_on() -> None:
     assert "30 pairs" in str(caught.value)
     assert "example 'e0' and query 'q': the same question" in str(caught.value)
     assert "and 10 more" in str(caught.value)
-    assert "--drop-leaks" in str(caught.value)
+    assert "Remove these examples or these queries, then run the command again." in str(caught.value)
 
 
 def test_shared_documents_are_information_and_not_a_leak() -> None:
