@@ -15,6 +15,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from groundtune.experiment.leakage import find_leaks
+from groundtune.experiment.queries import parse_query
+from groundtune.training.examples import parse_example
+
 OUT = Path(__file__).parents[1] / "src" / "groundtune" / "samples"
 Row = dict[str, Any]
 
@@ -90,20 +94,30 @@ def aws(data: Path, out: Path) -> None:
 
 
 def bank(data: Path, out: Path, labels: Sequence[str], examples: int, queries: int) -> None:
-    """Messages of a bank's customers with their intent: examples from the published train, queries from the test."""
-    for name, count, file in (("examples", examples, "train.jsonl"), ("queries", queries, "test.jsonl")):
-        rows = [r | {"id": f"{name}-{n}"} for n, r in enumerate(read(data / "banking77" / file))]
-        chosen = per_label([r for r in rows if r["label"] in labels], count)
-        if name == "examples":
-            write(out / "examples.jsonl", (example(r["id"], r["text"], r["label"]) for r in chosen))
-        else:
-            write(
-                out / "queries.jsonl", ({"id": r["id"], "question": r["text"], "answers": [r["label"]]} for r in chosen)
-            )
+    """Messages of a bank's customers with their intent: examples from the published train, queries from the test.
+
+    The published files hold messages that are almost the same; examples that the program would refuse as leaks into the
+    queries are passed over.
+    """
+    pools = {
+        name: [row | {"id": f"{name}-{n}"} for n, row in enumerate(read(data / "banking77" / file))]
+        for name, file in (("examples", "train.jsonl"), ("queries", "test.jsonl"))
+    }
+    asked = per_label([row for row in pools["queries"] if row["label"] in labels], queries)
+    shown = [row for row in pools["examples"] if row["label"] in labels]
+    leaks = find_leaks(
+        [parse_example(example(row["id"], row["text"], row["label"])) for row in shown],
+        [parse_query({"id": row["id"], "question": row["text"], "answers": [row["label"]]}) for row in asked],
+    )
+    refused = {leak.example for leak in leaks.certain}
+    chosen = per_label([row for row in shown if row["id"] not in refused], examples)
+    write(out / "examples.jsonl", (example(row["id"], row["text"], row["label"]) for row in chosen))
+    rows = ({"id": row["id"], "question": row["text"], "answers": [row["label"]]} for row in asked)
+    write(out / "queries.jsonl", rows)
 
 
 def per_label(rows: Sequence[Row], count: int) -> list[Row]:
-    """The first rows of each label in hash order, without texts that occur in both published files."""
+    """The first rows of each label, in the order of the hashes of their texts."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda r: by_hash(r["text"])):
         groups[row["label"]].append(row)
