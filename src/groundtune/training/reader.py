@@ -79,6 +79,7 @@ def tune_reader(
     schedule: Schedule = FINE_TUNING,
     vary: Vary | None = None,
     limit: int = MAX_WINDOW_TOKENS,
+    answer_weight: float = 1.0,
     state: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TunedReader:
@@ -93,6 +94,7 @@ def tune_reader(
         schedule: How long and how fast.
         vary: Makes the rows of an epoch from ``rows``; None takes them as they are.
         limit: Tokens of a row in training at most; longer passages show one window each epoch.
+        answer_weight: Weight of the answerability loss beside the losses of span and sentence.
         state: File to resume from, see `fit`.
         progress: Called after each step.
 
@@ -100,7 +102,15 @@ def tune_reader(
         All tensors of the tuned reader, the frozen ones being those of ``start``, and its calibration.
     """
     objective = ReaderObjective(
-        rows, dev, start=start, config=config, tokens=tokens, seed=schedule.seed, vary=vary, limit=limit
+        rows,
+        dev,
+        start=start,
+        config=config,
+        tokens=tokens,
+        seed=schedule.seed,
+        vary=vary,
+        limit=limit,
+        answer_weight=answer_weight,
     )
     fitted = fit(objective, schedule=schedule, state=state, progress=progress)
     tensors = {**start.tensors, **fitted.tensors}
@@ -123,11 +133,13 @@ class ReaderObjective:
         seed: int = 0,
         vary: Vary | None = None,
         limit: int = MAX_WINDOW_TOKENS,
+        answer_weight: float = 1.0,
     ) -> None:
         """Make the network; arguments as in `tune_reader`."""
         self._dev = dev
         self._tokens = tokens
         self._limit = limit
+        self._answer_weight = answer_weight
         self._calibration = start.calibration
         self._encoder = load_encoder(start.tensors, config)
         self._encoder.freeze_tables()
@@ -162,7 +174,7 @@ class ReaderObjective:
         """Span, sentence and answerability, each as a mean over the rows of the batch."""
         ids, types, lengths = _padded([sample.window for sample in batch])
         states = self._encoder(ids, types, lengths, noise)
-        logits, answer = self._heads(states, _passage_mask(batch, ids.shape[1]))
+        logits, answer = self._heads(states, *_masks(batch, ids.shape[1]))
         starts, ends = (torch.tensor([getattr(s, edge) for s in batch]) for edge in ("start", "end"))
         span = sum(
             (_cross_entropy(logits[..., part], wanted) for part, wanted in ((0, starts), (1, ends))), torch.tensor(0.0)
@@ -170,7 +182,7 @@ class ReaderObjective:
         sentence = _cross_entropy(*_sentence_logits(logits[..., 2], batch))
         wanted = torch.tensor([float(sample.answered) for sample in batch])
         answered = functional.binary_cross_entropy_with_logits(answer, wanted)
-        return answered + span / 2 + _EVIDENCE_LOSS * sentence
+        return self._answer_weight * answered + span / 2 + _EVIDENCE_LOSS * sentence
 
     def dev_score(self) -> float | None:
         """Word F1 on answerable rows, averaged with the AUROC of answerability where there are rows of both kinds."""
@@ -243,18 +255,25 @@ class _Heads(nn.Module):
     def __init__(self, width: int, noise: torch.Generator) -> None:
         super().__init__()
         self.span = nn.Linear(width, 3)
-        self.hidden = nn.Linear(2 * width, _HIDDEN)
+        self.hidden = nn.Linear(3 * width, _HIDDEN)
         self.answer = nn.Linear(_HIDDEN, 1)
         for linear in (self.span, self.hidden, self.answer):
             nn.init.normal_(linear.weight, std=0.02, generator=noise)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, states: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
-        """Start, end and sentence logits of each token, shape (b, t, 3); answerable logits, shape (b,)."""
+    def forward(self, states: Tensor, question: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+        """Start, end and sentence logits of each token, shape (b, t, 3); answerable logits, shape (b,).
+
+        Args:
+            states: Token states, shape (b, t, w).
+            question: Which tokens are the question's, shape (b, t).
+            inside: Which are the passage's, shape (b, t).
+        """
         logits = self.span(states).float().masked_fill(~inside[..., None], -1e4)
         spread = torch.log_softmax(logits[..., :2].detach(), 1).mean(-1).softmax(1)
-        pooled = (spread[..., None] * states.float()).sum(1)
-        hidden = torch.tanh(self.hidden(torch.cat([states[:, 0].float(), pooled], 1)))
+        answering = (spread[..., None] * states.float()).sum(1)
+        asked = states.float().masked_fill(~question[..., None], -torch.inf).amax(1)
+        hidden = torch.tanh(self.hidden(torch.cat([states[:, 0].float(), answering, asked], 1)))
         return logits, self.answer(hidden).float()[:, 0]
 
 
@@ -278,11 +297,14 @@ def _pad(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]) -> tuple[
     return padded, segments, torch.tensor([len(row) for row in ids])
 
 
-def _passage_mask(batch: Sequence[_Sample], longest: int) -> Tensor:
-    mask = torch.zeros(len(batch), longest, dtype=torch.bool)
+def _masks(batch: Sequence[_Sample], longest: int) -> tuple[Tensor, Tensor]:
+    """Which tokens of each row are the question's ([SEP] where it has none), and which are the passage's."""
+    question, passage = torch.zeros(2, len(batch), longest, dtype=torch.bool)
     for row, sample in enumerate(batch):
-        mask[row, sample.window.first : sample.window.first + len(sample.sentence_of)] = True
-    return mask
+        first = sample.window.first
+        question[row, 1 : max(2, first - 1)] = True
+        passage[row, first : first + len(sample.sentence_of)] = True
+    return question, passage
 
 
 def _sentence_logits(logits: Tensor, batch: Sequence[_Sample]) -> tuple[Tensor, Tensor]:

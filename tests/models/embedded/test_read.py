@@ -26,7 +26,7 @@ Tensors = dict[str, NDArray[Any]]
 
 def heads(*, answer: float = 1.0) -> Tensors:
     """Heads that read start, end and sentence logit off a state, and the answerable logit off the first state."""
-    hidden = np.zeros((1, 6), np.float32)
+    hidden = np.zeros((1, 9), np.float32)
     hidden[0, 0] = 0.01  # small, so that tanh is nearly the identity
     return {
         "reader.span.weight": np.eye(3, dtype=np.float32),

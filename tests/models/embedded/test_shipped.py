@@ -22,7 +22,7 @@ NORMANDY = (
 
 def heads(width: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    shapes = {"span": (3, width), "hidden": (4, 2 * width), "answer": (1, 4)}
+    shapes = {"span": (3, width), "hidden": (4, 3 * width), "answer": (1, 4)}
     weights = {f"reader.{name}.weight": rng.normal(size=shape) for name, shape in shapes.items()}
     return weights | {f"reader.{name}.bias": np.zeros(shape[0]) for name, shape in shapes.items()}
 

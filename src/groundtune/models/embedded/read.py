@@ -110,8 +110,9 @@ class Heads:
         logits = inside @ self._span.T + self._span_bias
         starts, ends = _log_softmax(logits[:, 0]), _log_softmax(logits[:, 1])
         spread = np.exp(_log_softmax((starts + ends) / 2))
-        pooled = np.tanh(self._hidden @ np.concatenate([states[0], spread @ inside]) + self._hidden_bias)
-        answer = float(self._answer[0] @ pooled + self._answer_bias[0])
+        asked = states[1 : max(2, window.first - 1)].max(0)  # of an empty question, [SEP]
+        pooled = np.concatenate([states[0], spread @ inside, asked])
+        answer = float(self._answer[0] @ np.tanh(self._hidden @ pooled + self._hidden_bias) + self._answer_bias[0])
         numbers, borders = np.unique(passage.sentence_of[window.low : window.high], return_index=True)
         borders = np.append(borders, len(inside))
         means = np.add.reduceat(logits[:, 2], borders[:-1]) / np.diff(borders)

@@ -24,7 +24,7 @@ __all__ = ["READER_FILE", "READER_SHA256", "ReaderWeights", "load_reader", "save
 READER_FILE = Path(__file__).parent / "data" / "reader.safetensors"
 """The shipped reader: its difference to the base weights."""
 
-READER_SHA256 = ""
+READER_SHA256 = "3cd1b69446094467b3002dfdc4d006f0947097561eb24667da8757f306616b56"
 """SHA-256 of `READER_FILE`."""
 
 
