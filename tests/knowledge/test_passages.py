@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtune.knowledge.blocks import blocks
-from groundtune.knowledge.markup import audible, silence, silent_spans
+from groundtune.models.embedded.markup import audible, silence, silent_spans
 from groundtune.knowledge.passages import Piece, Splitter
 from groundtune.testing.embedding import HashedTokens
 
@@ -54,7 +54,8 @@ def test_pieces_are_exact_ordered_and_disjoint(text: str) -> None:
 
 @given(texts)
 def test_every_token_is_embedded_exactly_once(text: str) -> None:
-    ids, starts = silence(TOKENS.encode(text), silent_spans(text))
+    spoken = silence(TOKENS.encode(text), silent_spans(text))
+    ids, starts = spoken.ids, [start for start, _ in spoken.offsets]
     pieces = split(text)
     context = [len(TOKENS.encode(piece.context).ids) for piece in pieces]
     assert [number for piece, skip in zip(pieces, context, strict=True) for number in piece.ids[skip:]] == ids
@@ -70,7 +71,7 @@ def test_no_piece_is_much_longer_than_the_limit(text: str) -> None:
 @given(texts)
 def test_a_heading_stays_with_what_follows_it(text: str) -> None:
     pieces = split(text)
-    _, starts = silence(TOKENS.encode(text), silent_spans(text))
+    starts = [start for start, _ in silence(TOKENS.encode(text), silent_spans(text)).offsets]
     inside = [[start for start in starts if block.start <= start < block.end] for block in blocks(text)]
     levels = [block.level for block in blocks(text)]
     filled = [(level, tokens) for level, tokens in zip(levels, inside, strict=True) if tokens]

@@ -84,3 +84,18 @@ def test_a_failing_model_is_a_record_not_an_abstention() -> None:
         id="prompt", model=Scripted(ModelError("it fell over")), template=PromptTemplate(task="answer")
     ).answer(QUERY)
     assert (answer.error, answer.abstained, answer.text) == ("it fell over", False, "")
+
+
+def test_an_answer_is_said_without_its_markup_and_cited_with_it() -> None:
+    text = "See [the fee table](fees.md): it is *3 euros*."
+    passage = Passage(id="p", document="d", source="d.md", title="D", headings=(), start=0, end=len(text), text=text)
+    reply = Reply(
+        text=text, reason=None, quotes=(Quote(passage=0, start=0, end=len(text)),), confidence=0.9, usage=USAGE
+    )
+    template = PromptTemplate(task="answer")
+    answer = System(id="rag", model=Scripted(reply), template=template, retriever=Finds((passage,))).answer(QUERY)
+    assert answer.text == "See the fee table: it is 3 euros."
+    assert answer.citations[0].quote == text
+    marks = Reply(text="**", reason=None, quotes=(), confidence=0.9, usage=USAGE)
+    empty = System(id="rag", model=Scripted(marks), template=template, retriever=Finds((passage,))).answer(QUERY)
+    assert (empty.abstained, empty.reason, empty.text, empty.citations) == (True, NOT_SURE, "", ())

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from groundtune.knowledge.blocks import Block, blocks
-from groundtune.knowledge.markup import silence, silent_spans
+from groundtune.models.embedded.markup import silence, silent_spans
 from groundtune.models.embedded.tokens import Encoding
 from groundtune.records import Passage
 
@@ -93,14 +93,15 @@ class Splitter:
 
     def split(self, text: str, title: str) -> list[Piece]:
         """Cut one text; the pieces are in order and cover every token once."""
-        ids, starts = silence(self._tokens.encode(text), silent_spans(text))
+        spoken = silence(self._tokens.encode(text), silent_spans(text))
+        ids, starts = spoken.ids, [start for start, _ in spoken.offsets]
         spans = _Assembly(text, starts, self.max_tokens).spans()
         pieces = (self._piece(text, title, span, ids) for span in spans if len(span))
         return [piece for piece in pieces if piece is not None]
 
     def whole(self, text: str, title: str = "") -> Piece:
         """The whole text as one piece, embedded as far as the model reads: for what must not be cut."""
-        ids, _ = silence(self._tokens.encode(text), silent_spans(text))
+        ids = silence(self._tokens.encode(text), silent_spans(text)).ids
         return Piece(0, len(text), (), title, self._with_context(title, ids))
 
     def _piece(self, text: str, title: str, span: _Span, ids: list[int]) -> Piece | None:

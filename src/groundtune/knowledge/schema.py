@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from groundtune.knowledge.markup import audible
 from groundtune.knowledge.passages import Piece
+from groundtune.models.embedded.markup import audible
 from groundtune.records import Document, Passage
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from groundtune.knowledge.ahead import ahead
 from groundtune.knowledge.embedding import TokenEmbedding
 from groundtune.knowledge.index import Index
-from groundtune.knowledge.markup import audible
 from groundtune.knowledge.passages import Piece
 from groundtune.knowledge.reading import Unchanged
 from groundtune.knowledge.schema import Prepared, key_of, to_arrow
 from groundtune.models import EmbeddingModel
+from groundtune.models.embedded.markup import audible
 from groundtune.sources import Failure
 
 if TYPE_CHECKING:

@@ -12,6 +12,9 @@ from groundtune.records import SYSTEM_IDS, Answer, Demonstration, Document, Hit,
 from groundtune.storage.ledger import RunRecord
 from groundtune.systems import Parts, PromptTemplate, System, build_systems
 
+LIKELY = 0.5
+"""Before anything was calibrated on the project's queries, it answers when it is more likely right than not."""
+
 
 class ProjectAnswerer:
     """Answers with the systems of the project's last finished run, as they were measured.
@@ -77,7 +80,7 @@ class ProjectAnswerer:
     @cached_property
     def _systems(self) -> dict[str, System]:
         record = self._run.record if self._run else {}
-        choices = record.get("choices") or {"examples": [], "answer_from": {}}
+        choices = record.get("choices") or {"examples": [], "answer_from": dict.fromkeys(SYSTEM_IDS, LIKELY)}
         checkpoint = record.get("checkpoint")
         folder = self._workspace.home / "models" / checkpoint if checkpoint else None
         base, tuned = load_models(self._workspace, folder if folder and folder.is_dir() else None)

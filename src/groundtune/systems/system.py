@@ -7,6 +7,7 @@ from time import perf_counter
 
 from groundtune.errors import ModelError
 from groundtune.models import Model
+from groundtune.models.embedded.markup import plain
 from groundtune.records import Answer, Citation, Hit, Passage, Query, Quote, Reply
 from groundtune.systems.prompt import PromptTemplate
 from groundtune.systems.retrievers import Retriever
@@ -52,6 +53,10 @@ class System:
         unsure = reply.confidence is not None and reply.confidence < self.answer_from
         return NOT_SURE if unsure else None
 
+    def _text(self, reply: Reply) -> str:
+        """What is said: a quoted answer without the markup around its words; the citation stays verbatim."""
+        return plain(reply.text) if self.template.task == "answer" else reply.text
+
     def _finish(
         self,
         query: Query,
@@ -67,12 +72,15 @@ class System:
         milliseconds = {"model": 1e3 * (now - retrieved), "total": 1e3 * (now - began)}
         if self.retriever:
             milliseconds["retrieve"] = 1e3 * (retrieved - began)
-        answered = reply is not None and reason is None
+        text = self._text(reply) if reply and reason is None else ""
+        answered = bool(text)
+        if reply and reason is None and not answered:
+            reason = NOT_SURE
         passages = [hit.passage for hit in hits]
         return Answer(
             query=query.id,
             system=self.id,
-            text=reply.text if reply and answered else "",
+            text=text,
             reason=reason,
             citations=cite(passages, reply.quotes) if reply and answered else (),
             hits=tuple(hits),

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from groundtune.models.embedded.markup import silence, silent_spans
 from groundtune.models.embedded.sentences import sentences
 from groundtune.models.embedded.tokens import Encoding, Tokens
 
@@ -127,5 +128,6 @@ def _room(question: list[int], limit: int) -> int:
 def _prepared(text: str, encoding: Encoding) -> PassageTokens:
     spans = sentences(text)
     starts = [start for start, _ in spans]
-    sentence_of = [max(0, bisect_right(starts, left) - 1) for left, _ in encoding.offsets]
-    return PassageTokens(text, encoding.ids, encoding.offsets, spans, sentence_of)
+    spoken = silence(encoding, silent_spans(text))
+    sentence_of = [max(0, bisect_right(starts, left) - 1) for left, _ in spoken.offsets]
+    return PassageTokens(text, spoken.ids, spoken.offsets, spans, sentence_of)

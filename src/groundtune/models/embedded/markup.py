@@ -1,4 +1,4 @@
-"""Markup that costs tokens and says nothing: left out of what is embedded and searched, kept in what is shown."""
+"""Markup that costs tokens and says nothing: left out of what is embedded, searched and read, kept in what is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from bisect import bisect_left
 
 from groundtune.models.embedded.tokens import Encoding
 
-__all__ = ["audible", "silence", "silent_spans"]
+__all__ = ["audible", "plain", "silence", "silent_spans"]
+
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"\n]*\")?\)")
 
 # Link and image targets, HTML anchors and comments, data: addresses, backslash escapes, emphasis marks, table rules.
 _SILENT = re.compile(
@@ -27,20 +29,25 @@ def silent_spans(text: str) -> list[tuple[int, int]]:
     return [found.span() for found in _SILENT.finditer(text)]
 
 
-def silence(encoding: Encoding, spans: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """The ids and start offsets of the tokens that do not begin inside a span."""
+def silence(encoding: Encoding, spans: list[tuple[int, int]]) -> Encoding:
+    """The tokens that do not begin inside a span."""
     starts = [start for start, _ in encoding.offsets]
     ids: list[int] = []
-    kept: list[int] = []
+    offsets: list[tuple[int, int]] = []
     place = 0
     for begin, end in spans:
         stop = bisect_left(starts, begin, place)
         ids += encoding.ids[place:stop]
-        kept += starts[place:stop]
+        offsets += encoding.offsets[place:stop]
         place = bisect_left(starts, end, stop)
-    return ids + encoding.ids[place:], kept + starts[place:]
+    return Encoding(ids + encoding.ids[place:], offsets + encoding.offsets[place:])
 
 
 def audible(text: str) -> str:
     """The text without its silent spans."""
     return _SILENT.sub("", text)
+
+
+def plain(text: str) -> str:
+    """The text as a person would say it: links as their words, without silent spans."""
+    return audible(_LINK.sub(r"\1", text)).strip()
