@@ -5,16 +5,16 @@ The same two rules serve all systems, so no cell of the 2x2 is tuned harder than
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from groundtune.experiment.scorers import Scorer, is_right, score_answer
 from groundtune.records import Answer, Query
 
-__all__ = ["WRONG_COST", "abstention_threshold", "best_on_dev", "utility"]
+__all__ = ["abstention_threshold", "best_on_dev"]
 
-WRONG_COST = 1.0
-"""What a wrong answer costs, where a right one gains 1 and an abstention nothing (METHODS 3.3)."""
+SPARE = 0.01
+"""Mean score on dev that may be given up to abstain more: the point that the verdict, too, does not ask about."""
 
 NEVER = 1.01
 """A threshold that no confidence reaches."""
@@ -39,24 +39,14 @@ def best_on_dev(
     return max(candidates, key=mean_score)
 
 
-def utility(answer: Answer, query: Query, scorer: Scorer) -> tuple[float, float, bool]:
-    """What an answer is worth, what an abstention in its place would be worth, and whether the answer is wrong.
-
-    The score less `WRONG_COST` when it is wrong; an abstention is worth 1 where the query is unanswerable, else 0.
-    An answer that could not be scored counts nothing either way.
-    """
-    abstained = float(query.answerable is False)
-    score = score_answer(scorer, answer, query)
-    if answer.abstained or score.value is None:
-        return abstained, abstained, False
-    wrong = is_right(scorer, score, answer, query) is False
-    return score.value - WRONG_COST * wrong, abstained, wrong
-
-
 def abstention_threshold(
     answers: Sequence[Answer], queries: Sequence[Query], scorer: Scorer, *, max_wrong_rate: float | None = None
 ) -> float:
-    """The least confidence to answer with, in [0, 1]: the one with the highest total `utility` on dev.
+    """The least confidence to answer with: abstain where on dev answering earned next to nothing.
+
+    The score is what the systems are compared by, so it is not given away: among the thresholds whose mean dev score is
+    within `SPARE` of the best, the one that abstains most is taken. An abstention scores 1 where the query is
+    unanswerable, else 0.
 
     Args:
         answers: What a system said on dev while it answered everything; those without a confidence do not count.
@@ -66,17 +56,27 @@ def abstention_threshold(
 
     Returns:
         A threshold half-way between two confidences that were seen, so that it does not cling to either; 0 answers
-        always, above 1 never. Among equals the one that abstains least.
+        always, above 1 never.
     """
-    pairs = zip(answers, queries, strict=True)
-    rows = sorted((a.confidence, *utility(a, q, scorer)) for a, q in pairs if a.confidence is not None)
-    total, wrong = sum(worth for _, worth, _, _ in rows), sum(is_wrong for _, _, _, is_wrong in rows)
+    rows = sorted(_gains(answers, queries, scorer))
     allowed = len(queries) if max_wrong_rate is None else max_wrong_rate * len(queries)
-    best = (total, 0.0) if wrong <= allowed else (-float("inf"), NEVER)
-    for place, (confidence, worth, abstained, is_wrong) in enumerate(rows):
-        total, wrong = total + abstained - worth, wrong - is_wrong
+    total, wrong = 0.0, sum(is_wrong for _, _, is_wrong in rows)
+    options = [(total, 0.0)] if wrong <= allowed else []
+    for place, (confidence, gain, is_wrong) in enumerate(rows):
+        total, wrong = total - gain, wrong - is_wrong
         following = rows[place + 1][0] if place + 1 < len(rows) else NEVER
-        if following > confidence and wrong <= allowed and total > best[0] + 1e-9:
+        if following > confidence and wrong <= allowed:
             between = (confidence + following) / 2
-            best = (total, between if between > confidence else following)
-    return best[1]
+            options.append((total, between if between > confidence else following))
+    best = max((worth for worth, _ in options), default=0.0)
+    return max((threshold for worth, threshold in options if worth >= best - SPARE * len(queries)), default=NEVER)
+
+
+def _gains(answers: Sequence[Answer], queries: Sequence[Query], scorer: Scorer) -> Iterator[tuple[float, float, bool]]:
+    """Confidence of each answer, what it scores more than an abstention in its place, and whether it is wrong."""
+    for answer, query in zip(answers, queries, strict=True):
+        score = score_answer(scorer, answer, query)
+        if answer.confidence is None or answer.abstained or score.value is None:
+            continue
+        wrong = is_right(scorer, score, answer, query) is False
+        yield answer.confidence, score.value - float(query.answerable is False), wrong
