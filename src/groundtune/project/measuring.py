@@ -67,9 +67,9 @@ class Measuring:
         return primary_scorer(settings.experiment.primary, settings.project.task)
 
     @cached_property
-    def key(self) -> str:
-        """Names the comparison: the same data, weights, knowledge and settings give the same one, and reuse it."""
-        return fingerprint(self.record)
+    def run(self) -> str:
+        """Names the comparison: the same data, weights, knowledge, settings and choices give the same one again."""
+        return fingerprint(self.record, self.choices.to_json())
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Measuring:
     @cached_property
     def choices(self) -> Choices:
         """Made on dev; every dev answer is kept, so that an interrupted run goes on and a repeated one is free."""
-        run = f"{self.key}-dev"
+        run = f"{fingerprint(self.record)}-dev"
         self._workspace.ledger.start_run(run, kind="dev", record=self.record)
         examples = self._few_shot(run)
         systems = build_systems(self._parts(examples, {}))
@@ -165,12 +165,12 @@ class Measuring:
         """The comparison on the test queries, from the ledger where it holds the answers already."""
         workspace = self._workspace
         choices = self.choices
-        workspace.ledger.start_run(self.key, kind="experiment", record=self.record | {"choices": choices.to_json()})
+        workspace.ledger.start_run(self.run, kind="experiment", record=self.record | {"choices": choices.to_json()})
         return run_experiment(
             self.systems(choices),
             workspace.split.test,
             workspace.ledger,
-            self.key,
+            self.run,
             scorer=self.scorer,
             clusters=workspace.split.clusters,
             seed=workspace.settings.experiment.seed,

@@ -206,7 +206,7 @@ class Project:
 
     def _measuring_of(self, decision: Decision) -> Measuring:
         measuring = self._measuring(self._workspace.examples(skip_bad=True))
-        if measuring.key != decision.result.run:
+        if measuring.run != decision.result.run:
             raise ProjectError(
                 f"Run {decision.result.run} was made with other data, settings or weights than the project has now. "
                 f"Measure anew: groundtune experiment --project {self.folder}"
@@ -260,7 +260,7 @@ class Project:
                 f"No finished run{f' {run}' if run else ''} in {self.folder}; there are: {known}. "
                 f"Make one: groundtune experiment --project {self.folder}"
             )
-        if run is not None and run != measuring.key:
+        if run is not None and run != measuring.run:
             raise ProjectError(
                 f"Run {run} was made with other data, settings or weights than the project has now, so it cannot be "
                 f"rebuilt. Its stored results: groundtune runs {run} --project {self.folder}"
