@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -15,14 +16,16 @@ from groundtune.training.rows import ReadingRow, word_f1
 
 _EVIDENCE = (0.0, 0.25, 0.5, 1.0, 2.0)
 _RANK = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
-_DISTRACTORS = 3
+_ORDER = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+_RETRIEVED = 5
 
 Case = tuple[str, list[str]]
+Found = list[list[tuple[int, Finding]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A calibration, with the held-out word F1 over one passage and over four that it was chosen by."""
+    """A calibration, with the held-out word F1 over a question's own passage and over retrieved ones."""
 
     calibration: Calibration
     f1_alone: float
@@ -30,10 +33,9 @@ class Chosen:
 
 
 def choose(reader: Reader, rows: Sequence[ReadingRow], embedding: EmbeddedEmbedding) -> Chosen:
-    """Choose the sentence's weight on single passages, the ranking on four, and fit "not here" on both."""
+    """Choose the sentence's weight on single passages, the ranking on retrieved ones, and fit "not here" on both."""
     alone: list[Case] = [(row.question, [row.passage]) for row in rows]
-    distractors = _distractors(rows, embedding)
-    among: list[Case] = [(row.question, [row.passage, *others]) for row, others in zip(rows, distractors, strict=True)]
+    among = _retrieved(rows, embedding)
     scored = []
     for evidence in _EVIDENCE:
         reader.calibration = replace(reader.calibration, evidence=evidence)
@@ -41,33 +43,37 @@ def choose(reader: Reader, rows: Sequence[ReadingRow], embedding: EmbeddedEmbedd
     reader.calibration = replace(reader.calibration, evidence=-max(scored)[1])
     found = _in_parts(reader, among)
     ranked = []
-    for rank in _RANK:
-        reader.calibration = replace(reader.calibration, rank=rank)
-        ranked.append((_f1(rows, among, _best(reader, found)), -rank))
-    reader.calibration = replace(reader.calibration, rank=-max(ranked)[1])
-    return Chosen(_fitted(reader, rows, found), max(scored)[0], max(ranked)[0])
+    for rank, order in product(_RANK, _ORDER):
+        reader.calibration = replace(reader.calibration, rank=rank, order=order)
+        ranked.append((_f1(rows, among, _best(reader, found)), -rank, -order))
+    reader.calibration = replace(reader.calibration, rank=-max(ranked)[1], order=-max(ranked)[2])
+    calibration = _fitted(reader, rows, _in_parts(reader, alone), (among, found))
+    return Chosen(calibration, max(scored)[0], max(ranked)[0])
 
 
-def _fitted(reader: Reader, rows: Sequence[ReadingRow], found: list[list[tuple[int, Finding]]]) -> Calibration:
-    """Fit on each row's own passage, on all four, and on the three that are not its own."""
+def _fitted(
+    reader: Reader, rows: Sequence[ReadingRow], own: Found, retrieved: tuple[Sequence[Case], Found]
+) -> Calibration:
+    """Fit "not here" on each row's own passage and on the retrieved ones, which may lack it."""
     findings: list[Finding] = []
     missing: list[bool] = []
-    for row, passages in zip(rows, found, strict=True):
-        for shown, absent in ((passages[:1], row.span is None), (passages, row.span is None), (passages[1:], True)):
-            best = _best(reader, [shown])[0]
+    absent = [row.span is None for row in rows]
+    lost = [no or row.passage not in case[1] for no, row, case in zip(absent, rows, retrieved[0], strict=True)]
+    for found, labels in ((own, absent), (retrieved[1], lost)):
+        for best, label in zip(_best(reader, found), labels, strict=True):
             if best is not None:
                 findings.append(best[1])
-                missing.append(absent)
+                missing.append(label)
     return fit_not_here(reader.calibration, findings, missing)
 
 
-def _in_parts(reader: Reader, cases: Sequence[Case], part: int = 64) -> list[list[tuple[int, Finding]]]:
+def _in_parts(reader: Reader, cases: Sequence[Case], part: int = 64) -> Found:
     return [found for low in range(0, len(cases), part) for found in reader.findings(cases[low : low + part])]
 
 
-def _best(reader: Reader, found: Sequence[list[tuple[int, Finding]]]) -> list[tuple[int, Finding] | None]:
+def _best(reader: Reader, found: Found) -> list[tuple[int, Finding] | None]:
     weigh = reader.calibration.ranking
-    return [max(case, key=lambda item: weigh(item[1].answer, item[1].span), default=None) for case in found]
+    return [max(case, key=lambda item: weigh(item[1].answer, item[1].span, item[0]), default=None) for case in found]
 
 
 def _f1(rows: Sequence[ReadingRow], cases: Sequence[Case], best: Sequence[tuple[int, Finding] | None]) -> float:
@@ -85,11 +91,9 @@ def _f1(rows: Sequence[ReadingRow], cases: Sequence[Case], best: Sequence[tuple[
     )
 
 
-def _distractors(rows: Sequence[ReadingRow], embedding: EmbeddedEmbedding) -> list[list[str]]:
-    """For each row, the other passages that a retriever would bring: those nearest to the question."""
+def _retrieved(rows: Sequence[ReadingRow], embedding: EmbeddedEmbedding) -> list[Case]:
+    """Each question with the passages nearest to it, best first; its own may be among them."""
     passages = sorted({row.passage for row in rows})
     cosines = embedding.embed([row.question for row in rows]) @ embedding.embed(passages).T
-    nearest = [[passages[i] for i in np.argsort(-line)[: _DISTRACTORS + 1]] for line in cosines]
-    return [
-        [text for text in near if text != row.passage][:_DISTRACTORS] for row, near in zip(rows, nearest, strict=True)
-    ]
+    nearest = np.argsort(-cosines, axis=1)[:, :_RETRIEVED]
+    return [(row.question, [passages[i] for i in best]) for row, best in zip(rows, nearest, strict=True)]

@@ -79,7 +79,6 @@ def tune_reader(
     schedule: Schedule = FINE_TUNING,
     vary: Vary | None = None,
     limit: int = MAX_WINDOW_TOKENS,
-    answer_weight: float = 1.0,
     state: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TunedReader:
@@ -94,7 +93,6 @@ def tune_reader(
         schedule: How long and how fast.
         vary: Makes the rows of an epoch from ``rows``; None takes them as they are.
         limit: Tokens of a row in training at most; longer passages show one window each epoch.
-        answer_weight: Weight of the answerability loss beside the losses of span and sentence.
         state: File to resume from, see `fit`.
         progress: Called after each step.
 
@@ -110,7 +108,6 @@ def tune_reader(
         seed=schedule.seed,
         vary=vary,
         limit=limit,
-        answer_weight=answer_weight,
     )
     fitted = fit(objective, schedule=schedule, state=state, progress=progress)
     tensors = {**start.tensors, **fitted.tensors}
@@ -133,13 +130,11 @@ class ReaderObjective:
         seed: int = 0,
         vary: Vary | None = None,
         limit: int = MAX_WINDOW_TOKENS,
-        answer_weight: float = 1.0,
     ) -> None:
         """Make the network; arguments as in `tune_reader`."""
         self._dev = dev
         self._tokens = tokens
         self._limit = limit
-        self._answer_weight = answer_weight
         self._calibration = start.calibration
         self._encoder = load_encoder(start.tensors, config)
         self._encoder.freeze_tables()
@@ -182,7 +177,7 @@ class ReaderObjective:
         sentence = _cross_entropy(*_sentence_logits(logits[..., 2], batch))
         wanted = torch.tensor([float(sample.answered) for sample in batch])
         answered = functional.binary_cross_entropy_with_logits(answer, wanted)
-        return self._answer_weight * answered + span / 2 + _EVIDENCE_LOSS * sentence
+        return answered + span / 2 + _EVIDENCE_LOSS * sentence
 
     def dev_score(self) -> float | None:
         """Word F1 on answerable rows, averaged with the AUROC of answerability where there are rows of both kinds."""

@@ -155,7 +155,7 @@ def test_weights_without_a_reader_are_refused() -> None:
 
 
 def test_a_calibration_survives_its_json() -> None:
-    made = Calibration(evidence=0.5, rank=0.1, bias=0.25, answer=-1.5, span=-0.125)
+    made = Calibration(evidence=0.5, rank=0.1, order=0.5, bias=0.25, answer=-1.5, span=-0.125)
     assert Calibration.from_json(made.to_json()) == made
     with pytest.raises(WeightsError, match="no usable calibration"):
         Calibration.from_json('{"evidence": 1}')
@@ -170,3 +170,12 @@ def test_not_here_is_a_probability_even_for_huge_logits() -> None:
 
 def test_the_tokenizer_knows_its_words(tmp_path: Path) -> None:
     assert len(tiny_tokens(tmp_path, WORDS).encode("The cat")) == 2
+
+
+def test_of_two_passages_that_read_alike_the_one_retrieved_first_wins(tokens: Tokens) -> None:
+    encoder = marked(tokens, mat=(5.0, 5.0, 1.0))
+    passages = ["the cat sat on the mat", "the dog ran on the mat"]
+    for order in (passages, passages[::-1]):
+        readings = Reader(encoder, tokens, Heads(heads()), Calibration(order=1.0)).read_each("where", order)
+        assert [reading.passage for reading in readings] == [0, 1]
+        assert readings[0].score - readings[1].score == pytest.approx(np.log(2))

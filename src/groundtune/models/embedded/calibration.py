@@ -18,6 +18,8 @@ class Calibration:
     Attributes:
         evidence: Weight of the sentence's log probability beside that of the span's start and end.
         rank: Weight of the span's log probability beside the answerable logit, when passages are ranked.
+        order: Weight of the order in which the passages came, best first: the logarithm of a passage's place counts
+            against it so much.
         bias: With the next two, the logistic model of "not here" (Platt 1999): sigmoid(bias + answer * a + span * s).
         answer: Weight of the answerable logit a; negative, since a high one speaks for an answer.
         span: Weight of the span's log probability s.
@@ -25,6 +27,7 @@ class Calibration:
 
     evidence: float = 1.0
     rank: float = 0.0
+    order: float = 0.0
     bias: float = 0.0
     answer: float = -1.0
     span: float = 0.0
@@ -34,9 +37,9 @@ class Calibration:
         logit = self.bias + self.answer * answer + self.span * span
         return 0.5 * (1.0 + math.tanh(0.5 * logit))
 
-    def ranking(self, answer: float, span: float) -> float:
-        """By what passages are ranked; higher is better."""
-        return answer + self.rank * span
+    def ranking(self, answer: float, span: float, place: int) -> float:
+        """By what passages are ranked, higher is better; ``place`` is where the passage came, from 0."""
+        return answer + self.rank * span - self.order * math.log1p(place)
 
     def to_json(self) -> str:
         """As it stands in the header of a weights file."""

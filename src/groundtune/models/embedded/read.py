@@ -143,7 +143,7 @@ class Reader:
         self.calibration = calibration
 
     def read(self, question: str, passages: Sequence[str]) -> Reading | None:
-        """The best answer among passages; None only when no passage has any text."""
+        """The best answer among passages, which come best first; None only when no passage has any text."""
         return next(iter(self.read_each(question, passages)), None)
 
     def read_each(self, question: str, passages: Sequence[str]) -> list[Reading]:
@@ -157,7 +157,7 @@ class Reader:
                     end=finding.end,
                     sentence=finding.sentence,
                     text=passages[number][finding.start : finding.end],
-                    score=self._score(finding),
+                    score=self._score(finding, number),
                     not_here=self.calibration.not_here(finding.answer, finding.span),
                 )
             )
@@ -174,7 +174,7 @@ class Reader:
         best: list[dict[int, Finding]] = [{} for _ in cases]
         for (case, number, passage, window), state in zip(rows, states, strict=True):
             finding = self._heads.find(state, window, passage, self.calibration.evidence)
-            if number not in best[case] or self._score(finding) > self._score(best[case][number]):
+            if number not in best[case] or self._score(finding, number) > self._score(best[case][number], number):
                 best[case][number] = finding
         return [list(found.items()) for found in best]
 
@@ -183,8 +183,8 @@ class Reader:
         texts = passages_tokens(self._tokens, passages)
         return [(i, text, window) for i, text in enumerate(texts) for window in windows(self._tokens, asked, text)]
 
-    def _score(self, finding: Finding) -> float:
-        return self.calibration.ranking(finding.answer, finding.span)
+    def _score(self, finding: Finding, place: int) -> float:
+        return self.calibration.ranking(finding.answer, finding.span, place)
 
 
 def _best_span(

@@ -24,7 +24,7 @@ __all__ = ["READER_FILE", "READER_SHA256", "ReaderWeights", "load_reader", "save
 READER_FILE = Path(__file__).parent / "data" / "reader.safetensors"
 """The shipped reader: its difference to the base weights."""
 
-READER_SHA256 = "3cd1b69446094467b3002dfdc4d006f0947097561eb24667da8757f306616b56"
+READER_SHA256 = "6d208d2f8d4f120aaa0598f182b5d4fa6a12f162e796d140dc5f7890256c0007"
 """SHA-256 of `READER_FILE`."""
 
 
