@@ -95,7 +95,8 @@ def page() -> str:
             parts.append(f"## {name}\n\nNot measured yet.\n")
             continue
         record = json.loads(path.read_text(encoding="utf-8"))
-        head = f"`bench/{script}`, {record['date']}, {record['seconds']} s, {record['machine']}."
+        took = f", {record['seconds']} s" if record["seconds"] is not None else ""
+        head = f"`bench/{script}`, {record['date']}{took}, {record['machine']}."
         parts.append(f"## {name}\n\n{head}\n\n{table(record['figures'])}\n")
     return "\n".join(parts)
 

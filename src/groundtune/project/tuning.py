@@ -99,6 +99,8 @@ def _kind(workspace: Workspace, role: Role) -> str:
 
 
 def _determinants(workspace: Workspace) -> dict[str, Any]:
+    from groundtune.models.embedded.shipped import READER_SHA256
+
     settings = workspace.settings
     return {
         "examples": file_hash(workspace.examples_path),
@@ -109,6 +111,7 @@ def _determinants(workspace: Workspace) -> dict[str, Any]:
         "knowledge": workspace.knowledge.version,
         "embedding": workspace.embedding.name,
         "base": workspace.weights.sha256,
+        "reader": READER_SHA256,
     }
 
 
