@@ -39,9 +39,9 @@ With ten such requests and one example of each, a prompt had 0.88 there and retr
 """
 ROUTING_EXAMPLES_PER_INTENT = 12
 ROUTING_QUERIES_PER_INTENT = 40
-LONGEST_PEP = 24_000
-AWS_OTHER_PAGES = 260
-LONGEST_AWS_PAGE = 60_000
+LONGEST_PEP = 18_000
+AWS_OTHER_PAGES = 120
+LONGEST_AWS_PAGE = 30_000
 
 
 def by_hash(key: str) -> str:
