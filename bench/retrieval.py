@@ -23,10 +23,17 @@ import ir_measures
 from ir_measures import R, nDCG
 
 from groundtune.knowledge import KnowledgeBase, Mode
+from groundtune.knowledge.fusion import DEFAULT_ALPHA
 from groundtune.models.embedded.embed import EmbeddedEmbedding
 from groundtune.records import Document
 
 DEPTH = 100
+AWS: tuple[tuple[str, Mode, float | None], ...] = (
+    ("dense", "dense", None),
+    ("BM25", "lexical", None),
+    ("hybrid", "hybrid", DEFAULT_ALPHA),
+    ("RRF", "hybrid", None),
+)
 Row = dict[str, Any]
 Qrels = Mapping[str, Mapping[str, int]]
 
@@ -67,19 +74,28 @@ def scifact(data: Path, work: Path, embedding: EmbeddedEmbedding) -> Iterator[Ro
 
 
 def aws(data: Path, work: Path, embedding: EmbeddedEmbedding) -> Iterator[Row]:
-    """Recall of the gold page among the pages of the first five passages."""
+    """Recall of the gold page: among the first five pages, and among the pages of the first five passages.
+
+    Hybrid is the default mix, whose weight comes from another data set; its target is to beat both of its parts.
+    """
     folder = data / "aws-docs-qa"
     knowledge = synced(KnowledgeBase(work / "aws", embedding), ["documents.jsonl.gz"], folder)
-    knowledge.alpha = None
     rows = list(jsonl(folder / "queries.jsonl"))
     questions = {query["id"]: query["question"] for query in rows}
     qrels = {query["id"]: {evidence["doc"]: 1 for evidence in query["evidence"]} for query in rows}
-    values = {}
-    for mode in ("dense", "lexical", "hybrid"):
-        run = ranked(knowledge, questions, mode, 5)
-        values[mode] = ir_measures.calc_aggregate([R @ 5], qrels, run)[R @ 5]
-        target = max(values.values()) if mode == "hybrid" else None
-        yield {"name": f"aws-docs-qa recall@5 of the gold page, {mode}", "value": values[mode], "target": target}
+    for unit, depth in (("pages", DEPTH), ("passages", 5)):
+        best = 0.0
+        for name, mode, alpha in AWS:
+            knowledge.alpha = alpha
+            found = ranked(knowledge, questions, mode, depth)
+            value = ir_measures.calc_aggregate([R @ 5], qrels, found)[R @ 5]
+            target = best if name == "hybrid" else None
+            best = max(best, value)
+            yield {
+                "name": f"aws-docs-qa recall@5 of the gold page over {unit}, {name}",
+                "value": value,
+                "target": target,
+            }
 
 
 def latency(data: Path, work: Path, embedding: EmbeddedEmbedding) -> Iterator[Row]:

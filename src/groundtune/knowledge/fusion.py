@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence, Set
 
-__all__ = ["ALPHAS", "RRF_K", "Scores", "best_alpha", "convex", "ndcg", "reciprocal_rank"]
+__all__ = ["ALPHAS", "DEFAULT_ALPHA", "RRF_K", "Scores", "best_alpha", "convex", "ndcg", "reciprocal_rank"]
 
 RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009)."""
 
 ALPHAS = tuple(step / 10 for step in range(11))
 """Weights of the dense score that are tried."""
+
+DEFAULT_ALPHA = 0.8
+"""The weight before a project has labels of its own: what SciFact's training queries teach (bench/retrieval.py)."""
 
 Scores = Mapping[str, float]
 """A score for each candidate; higher is better."""

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from groundtune.errors import Busy
 from groundtune.knowledge.embedding import token_source
 from groundtune.knowledge.fingerprints import Fingerprints
-from groundtune.knowledge.fusion import ALPHAS, best_alpha, convex, ndcg, reciprocal_rank
+from groundtune.knowledge.fusion import ALPHAS, DEFAULT_ALPHA, best_alpha, convex, ndcg, reciprocal_rank
 from groundtune.knowledge.index import Index, quoted, storage_errors
 from groundtune.knowledge.passages import CHUNKING, MAX_TOKENS, Splitter
 from groundtune.knowledge.reading import Reading
@@ -43,6 +43,9 @@ _DEPTH = 100
 class KnowledgeBase:
     """Documents as searchable passages, kept in one folder.
 
+    Hybrid search mixes the scores with the weight ``alpha`` of the dense one: the one that `learn_alpha` found for this
+    project, else `DEFAULT_ALPHA`. Set it to None to fuse the ranks instead (reciprocal rank fusion).
+
     Searching is safe from many threads and processes, and sees what another process has synced meanwhile. Only one sync
     runs at a time. Vectors of different embedding models are never mixed: each has its own index in the folder.
     """
@@ -64,7 +67,7 @@ class KnowledgeBase:
         self._latest = Latest(self._index)
         self._helper = ThreadPoolExecutor(4, thread_name_prefix="groundtune-search")
         self._versions: tuple[int, str] = (-1, "empty")
-        self.alpha = _read_alpha(self._alpha_path)
+        self.alpha: float | None = _read_alpha(self._alpha_path)
 
     # -- writing
 
@@ -230,7 +233,7 @@ class KnowledgeBase:
         """Learn the weight of the dense score from questions with the ids of their relevant documents, and keep it.
 
         The weight of the grid with the highest mean nDCG@10 over documents wins; from then on hybrid search mixes the
-        scores with it instead of fusing ranks. Sensible from about 40 questions.
+        scores with it. Sensible from about 40 questions.
 
         Args:
             labelled: Pairs of question and relevant document ids.
@@ -262,12 +265,12 @@ def _documents(snapshot: Snapshot, scores: dict[str, float]) -> list[str]:
     return list(dict.fromkeys(snapshot.documents[snapshot.places[id_]] for id_ in ranked))
 
 
-def _read_alpha(path: Path) -> float | None:
+def _read_alpha(path: Path) -> float:
     try:
         alpha = float(json.loads(path.read_text(encoding="utf-8"))["alpha"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return alpha if 0.0 <= alpha <= 1.0 else None
+        return DEFAULT_ALPHA
+    return alpha if 0.0 <= alpha <= 1.0 else DEFAULT_ALPHA
 
 
 def _silent(done: int, total: int | None, unit: str) -> None:
