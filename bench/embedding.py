@@ -23,9 +23,9 @@ from groundtune.models.embedded.embed import EmbeddedEmbedding
 from groundtune.models.embedded.weights import base_weights
 
 DATA = Path(os.environ.get("GROUNDTUNE_DATA", "../shared/data")) / "scifact"
-CHUNKS = 384
+CHUNKS = 256
 CHUNK_TOKENS = 190
-ROUNDS = 5
+ROUNDS = 3
 QUERIES = 100
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
