@@ -48,6 +48,7 @@ print(json.dumps({"documents": len(files), "passages": len(pieces), "seconds": t
 OURS = """
 import json, resource, sys, time
 from pathlib import Path
+import html_to_markdown, lancedb
 from groundtune.knowledge import KnowledgeBase
 from groundtune.models.embedded.embed import EmbeddedEmbedding
 pages, store, _ = sys.argv[1:]
