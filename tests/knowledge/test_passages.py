@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtune.knowledge.blocks import blocks
-from groundtune.models.embedded.markup import audible, silence, silent_spans
 from groundtune.knowledge.passages import Piece, Splitter
+from groundtune.models.embedded.markup import audible, silence, silent_spans
 from groundtune.testing.embedding import HashedTokens
 
 TOKENS = HashedTokens()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtune.records import Passage
-from groundtune.training.rows import TrainingRow, answering, locate, reading_rows, slot_rows, word_f1
+from groundtune.training.rows import TrainingRow, answering, locate, reading_rows, word_f1
 
 
 def passage(identity: str, text: str) -> Passage:
@@ -51,17 +51,6 @@ def test_rows_hold_the_evidence_and_passages_that_teach_not_here() -> None:
 def test_a_case_whose_answer_stands_nowhere_gives_no_row() -> None:
     row = TrainingRow(id="1", question="Status?", answer="Final", passages=(passage("o", "Status: Draft"),))
     assert reading_rows([row]) == []
-
-
-def test_slots_become_questions_over_the_message() -> None:
-    message = "A table for 5 at 6pm please"
-    row = TrainingRow(id="1", question=message, answer='{"people": "5", "time": "6pm", "name": "Ann"}')
-    made = slot_rows([row], {"people": "How many?", "date": "Which date?", "name": "Who?"})
-    assert [(r.question, r.passage, r.span) for r in made] == [
-        ("How many?", message, (12, 13)),
-        ("Which date?", message, None),
-    ]
-    assert slot_rows([TrainingRow(id="2", question=message, answer="no JSON")], {"people": "How many?"}) == []
 
 
 def test_what_answers_a_case_is_its_evidence_or_the_first_passage_with_the_answer() -> None:

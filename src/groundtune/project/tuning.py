@@ -16,7 +16,8 @@ from groundtune.systems import GoldEvidence
 from groundtune.training.cases import cases_of_examples, cases_of_queries
 from groundtune.training.gate import GateReport, examine, require_libraries, require_open
 from groundtune.training.registry import Card, Checkpoint, now, promote, register, trained_before, workshop
-from groundtune.training.rows import ReadingRow, answering, reading_rows, slot_rows
+from groundtune.training.rows import ReadingRow, answering, reading_rows
+from groundtune.training.slot_rows import slot_rows
 
 if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
@@ -209,10 +210,7 @@ def _rows_to_read(workspace: Workspace, cases: Sequence[TrainingRow]) -> list[Re
     """What the reader learns from: answers in passages, or the values of slots in messages."""
     if workspace.settings.project.task != "extract":
         return reading_rows(cases)
-    from groundtune.models.embedded.slots import slots_of
-
-    slots = slots_of(workspace.schema or {})
-    return slot_rows(cases, {slot.name: slot.question for slot in slots if slot.kind != "choice"})
+    return slot_rows(cases, workspace.schema or {})
 
 
 def _epochs(most: int, rows: int) -> int:

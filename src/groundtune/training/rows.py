@@ -5,10 +5,9 @@ One set of weights serves the systems with and without retrieval, so every examp
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -66,35 +65,6 @@ def reading_rows(rows: Sequence[TrainingRow], *, distractors: int = 2) -> list[R
         if found:
             made += [ReadingRow(question=row.question, passage=p.text, span=None) for p in others[:distractors]]
     return made
-
-
-def slot_rows(cases: Sequence[TrainingRow], questions: Mapping[str, str]) -> list[ReadingRow]:
-    """Turn cases whose answer is a JSON object into rows for the reader: one a slot, over the message itself.
-
-    Args:
-        cases: A case whose answer is no JSON object gives no row.
-        questions: What the reader is asked for each slot that it reads.
-
-    Returns:
-        The span of each value that stands in the message; "not here" for each slot that the answer leaves out.
-    """
-    made: list[ReadingRow] = []
-    for case in cases:
-        values = _object(case.answer)
-        for slot, question in questions.items() if values is not None else ():
-            value = values.get(slot) if values else None
-            span = None if value is None else locate(str(value), case.question)
-            if span is not None or value is None:
-                made.append(ReadingRow(question=question, passage=case.question, span=span))
-    return made
-
-
-def _object(text: str) -> dict[str, object] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def answering(case: TrainingRow) -> tuple[Passage, ...]:
