@@ -66,6 +66,8 @@ class Encoder:
             "INFERENCE_PRECISION_HINT": self.precision,
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": self._streams,
+            # A stream that is bound to a core waits there for whatever else runs on it, such as the BM25 search.
+            "ENABLE_CPU_PINNING": False,
         }
         self._compiled = ov.Core().compile_model(encoder_graph(tensors, config), "CPU", options)
         self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="encoder")
