@@ -18,7 +18,8 @@ def commands_page() -> str:
     parts = ["# Commands\n\nExit codes: 0 done; 1 failed; 2 wrong use or a bad project file; 3 done, but no system "]
     parts[0] += "qualifies or the gate is closed; 130 interrupted.\n"
     for name, command in sorted(cli.commands.items()):
-        context = click.Context(command, info_name=f"groundtune {name}", max_content_width=100, terminal_width=100)
+        shown = {"max_content_width": 100, "terminal_width": 100, "help_option_names": ["-h", "--help"]}
+        context = click.Context(command, info_name=f"groundtune {name}", **shown)
         parts.append(f"## {name}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 

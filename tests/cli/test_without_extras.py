@@ -12,9 +12,13 @@ from groundtune.cli import run
 
 WITHOUT_TORCH = """
 import sys
-blocked = ("torch", "transformers", "sentence_transformers")
-for name in blocked:
-    sys.modules[name] = None  # importing it raises ImportError, as if it were not installed
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "transformers", "sentence_transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
 from groundtune.cli import run
 code = run(sys.argv[1:])
 sys.exit(code)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import sys
 
 import pytest
 
@@ -38,6 +38,6 @@ def test_thin_labels_are_named() -> None:
 
 
 def test_training_without_its_libraries_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"groundtune\[train\]"):
         require_libraries()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,5 +79,7 @@ def require_libraries() -> None:
     Raises:
         MissingExtra: says which to install.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise MissingExtra("Tuning", "train")
+    try:
+        importlib.import_module("torch")
+    except ImportError:
+        raise MissingExtra("Tuning", "train") from None
