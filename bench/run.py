@@ -119,9 +119,11 @@ def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def shown(value: Any) -> str:
-    """A number with four digits that count."""
+    """A number with six digits that count; nothing where there is none."""
+    if value is None:
+        return ""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.6g}"
     if isinstance(value, list):
         return " to ".join(shown(part) for part in value)
     return str(value)
