@@ -1,6 +1,6 @@
 """Cut the four demo projects from the public data sets: ``python recipes/samples.py DATA_FOLDER``.
 
-Every choice below is made by rule and by hash, sizes also for time; one was looked for, and says so (ROUTING_INTENTS).
+Every choice is made by rule and by hash, sizes also for time; one was looked for, and says so (ROUTING_INTENTS).
 """
 
 from __future__ import annotations
