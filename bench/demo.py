@@ -31,10 +31,10 @@ def main() -> None:
     projects = json.loads(done.stdout)["projects"]
     head = (
         f"# What the demo found\n\nWritten by `python bench/demo.py`, {datetime.now(UTC).date()}, {machine()}.\n"
-        f"The first run took {seconds[0]:.0f} s, a second one, with nothing changed, {seconds[1]:.0f} s. The "
-        "abstention rule was changed once after a look at product-docs (docs/decisions/0002), and the samples were made "
-        "smaller for time; neither was done for a verdict. help-desk was looked for: a job that a plain prompt does as "
-        "well as anything.\n"
+        f"The first run took {seconds[0]:.0f} s, a second one, with nothing changed, {seconds[1]:.0f} s. "
+        "The abstention rule was changed once after a look at product-docs (docs/decisions/0002), and the "
+        "samples were made smaller for time; neither was done for a verdict. help-desk was looked for: a job "
+        "that a plain prompt does as well as anything.\n"
     )
     PAGE.write_text("\n".join([head, *(section(project) for project in projects)]), encoding="utf-8")
 
