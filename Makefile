@@ -19,7 +19,8 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,openai,transformers]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --group integrations
 	@touch $@
 
 demo: $(VENV)/.run  ## the main job on four small real projects, offline
@@ -54,6 +55,7 @@ clean:  ## remove what make made
 lock: $(VENV)/.dev  ## resolve constraints.txt anew; torch stays the one that needs no CUDA
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra train \
-	  --extra weights --group dev --group bench pyproject.toml --output-file constraints.txt
+	  --extra openai --extra transformers --extra dspy --extra qlora --extra weights --group dev --group bench \
+	  --group integrations pyproject.toml --output-file constraints.txt
 	@sed -i -E '/^(nvidia-|cuda-|triton)/d; s/^(torch==[0-9.]+).*/\1/; s/\+cpu//' constraints.txt
 	@sort -u -o constraints.txt constraints.txt

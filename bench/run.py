@@ -29,7 +29,7 @@ COMMANDS = {
     "tuned_retrieval": ["tuned_retrieval.py"],
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
-    "sync": ["sync.py"],
+    "sync": ["sync.py", "--tutorial-python", sys.executable],
     "simulations": ["simulations.py", "--replications", "1000"],
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_origin
 
 import click
 from pydantic import BaseModel
 
 from groundtune.cli import cli
-from groundtune.settings import Settings
+from groundtune.settings import Settings, section_of
 
 HERE = Path(__file__).parent
 
@@ -35,8 +36,9 @@ def _section(section: type[BaseModel], path: str) -> list[str]:
     nested, keys = [], []
     for name, field in section.model_fields.items():
         key = field.alias or name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            nested += _section(field.annotation, f"{path}.{key}".strip("."))
+        if inner := section_of(field.annotation):
+            name_given = ".NAME" if get_origin(field.annotation) is dict else ""
+            nested += _section(inner, f"{path}.{key}{name_given}".strip("."))
         else:
             default = "required" if field.is_required() else f"`{field.get_default()!r}`"
             keys.append(f"| `{key}` | {(field.description or '').replace('|', '/')} | {default} |")

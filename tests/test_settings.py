@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from groundtune.errors import ProjectError, SettingsError
-from groundtune.settings import load_settings, parse_settings, settings_json
+from groundtune.settings import ArmSettings, PriceSettings, load_settings, parse_settings, settings_json
 
 WRONG = """\
 [project]
@@ -73,16 +75,37 @@ def test_an_unreadable_file_is_a_project_error(tmp_path: Path) -> None:
 
 def template(*, uncommented: bool) -> str:
     text = resources.files("groundtune").joinpath("samples/new-project/groundtune.toml").read_text(encoding="utf-8")
-    return re.sub(r"(?m)^# (\w+ = )", r"\1", text) if uncommented else text
+    return re.sub(r"(?m)^# (\w+ = |\[)", r"\1", text) if uncommented else text
+
+
+def keys(values: Mapping[str, Any], at: str = "") -> set[str]:
+    """The dotted names of all plain values."""
+    found: set[str] = set()
+    for name, value in values.items():
+        found |= keys(value, f"{at}{name}.") if isinstance(value, Mapping) else {f"{at}{name}"}
+    return found
 
 
 def test_the_commented_settings_of_a_new_project_show_every_key_with_its_default() -> None:
     shown, plain = tomllib.loads(template(uncommented=True)), parse_settings(template(uncommented=False))
+    parse_settings(template(uncommented=True))
     defaults = settings_json(
         parse_settings('[project]\nname = "my-project"\ninstruction = "Answer from the documents."')
     )
-    assert {name: set(keys) for name, keys in shown.items()} == {name: set(keys) for name, keys in defaults.items()}
     assert settings_json(plain) == defaults
-    without = {name: values for name, values in shown.items() if name != "constraints"}
-    assert settings_json(parse_settings(template(uncommented=True)))["constraints"] == shown["constraints"]
-    assert {name: defaults[name] for name in without} == without
+    known = (keys(defaults) | keys({"arms": {"current": ArmSettings.model_fields}})) - {
+        "model.prices",
+        "arms.current.prices",
+    }
+    known |= {f"{place}.prices.{name}" for name in PriceSettings.model_fields for place in ("model", "arms.current")}
+    assert keys(shown) == known
+    examples = ("constraints.", "arms.", "model.prices.", "model.context_window", "training.price_usd_per_million")
+    for key in keys(shown):
+        if not key.startswith(examples):
+            assert value(shown, key) == value(defaults, key), key
+
+
+def value(values: Any, key: str) -> Any:
+    for name in key.split("."):
+        values = values[name]
+    return values

@@ -6,6 +6,8 @@
     │   ├── RowsError                            rows of a data file are wrong; all faults at once
     │   └── ProjectError                         a file or folder that is needed is missing or in use
     ├── GateClosed                      exit 3   the data do not allow what was asked; says what is missing
+    │   └── NotConfirmed                         nobody said yes to what would be sent, paid or promised
+    ├── BudgetSpent                     exit 3   the next call to a model could exceed the budget; what there is is kept
     ├── MissingExtra                    exit 1   an optional part is not installed; says which to install
     ├── WeightsError                    exit 1   model weights are missing or are not what they should be
     ├── ModelError                      exit 1   a model could not answer
@@ -18,8 +20,9 @@ Each message says what was given, what is allowed, and what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 class GroundtuneError(Exception):
@@ -73,6 +76,38 @@ class GateClosed(GroundtuneError):
     """The data do not allow what was asked, for example too few examples to train on."""
 
     exit_code = 3
+
+
+class NotConfirmed(GateClosed):
+    """Nobody said yes to what would have been sent, paid or promised; nothing was."""
+
+
+class BudgetSpent(GroundtuneError):
+    """What is left of the budget does not allow the next call; nothing was sent, and what was answered is kept.
+
+    Attributes:
+        limit: The budget in US dollars.
+        spent: What is spent of it, or may be where a call brought no usage.
+        needed: The most that the next call can cost.
+        missing: Answers that were not asked for any more, by system; empty where nobody counted.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self, *, limit: Decimal, spent: Decimal, needed: Decimal, missing: Mapping[str, int] | None = None
+    ) -> None:
+        self.limit = limit
+        self.spent = spent
+        self.needed = needed
+        self.missing = dict(missing or {})
+        counts = ", ".join(f"{name} {count}" for name, count in self.missing.items())
+        still = f"Not answered: {sum(self.missing.values())} ({counts}). " if self.missing else ""
+        super().__init__(
+            f"The budget of ${limit:.2f} does not allow a further call: ${spent:.4f} is spent, ${limit - spent:.4f} is "
+            f"left, and the next call can cost up to ${needed:.4f}. {still}What was answered is kept and is not paid "
+            "for again: give a new budget and run the same command again."
+        )
 
 
 class MissingExtra(GroundtuneError):

@@ -142,6 +142,7 @@ class Prompt:
     Attributes:
         labels: The closed set to choose from (classify), else empty.
         schema: The JSON Schema that the reply must satisfy (extract, write), else None.
+        datamark: Chat models get the passages with a mark between all words, against instructions hidden in them.
         version: Version of the template and instruction, stored with each answer.
     """
 
@@ -152,6 +153,7 @@ class Prompt:
     passages: tuple[Passage, ...] = ()
     labels: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    datamark: bool = False
     version: str = "1"
 
 
@@ -166,10 +168,39 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one answer, as the model counted them."""
+    """Tokens of one answer, as the model counted them.
+
+    Attributes:
+        input_tokens: All tokens read, the cached ones included.
+        output_tokens: All tokens written, those of its reasoning included.
+        cached_tokens: The part of ``input_tokens`` that the server had in its own cache; None where it does not say.
+        reasoning_tokens: The part of ``output_tokens`` spent on hidden reasoning; None where it does not say.
+    """
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a chat model wrote for one conversation.
+
+    Attributes:
+        usage: None where the server does not count.
+        finished: ``stop`` when the model ended by itself, ``length`` when it was cut at its limit.
+        first_token_ms: Until the first piece arrived; None where it came in one piece.
+        total_ms: Until the last.
+        from_cache: It was answered before and is given again; its times are those of the first time.
+    """
+
+    text: str
+    usage: Usage | None
+    finished: Literal["stop", "length"]
+    first_token_ms: float | None
+    total_ms: float
+    from_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +212,18 @@ class Reply:
         reason: Why it abstained, in plain words; None when it answered.
         quotes: The spans of the prompt's passages that support the text.
         confidence: Probability in [0, 1] that the text is right, None where the model gives none.
+        usage: None where nobody counted.
+        first_token_ms: As in `Completion`.
+        from_cache: As in `Completion`; its latency is not counted.
     """
 
     text: str
     reason: str | None
     quotes: tuple[Quote, ...]
     confidence: float | None
-    usage: Usage
+    usage: Usage | None
+    first_token_ms: float | None = None
+    from_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +246,11 @@ class Answer:
         system: Which system answered.
         hits: The passages that the model was given, best first.
         confidence: As in `Reply`.
-        milliseconds: Stages that were measured (``retrieve``, ``model``, ``total``).
+        milliseconds: Stages that were measured (``retrieve``, ``first_token``, ``model``, ``total``).
         error: What failed, when the system could not answer at all; then ``text`` is empty.
+        model: Name of the model that answered; None when it was not asked.
+        template: Version of the prompt template that it was asked with.
+        from_cache: The model had answered this before: its times are no latency.
     """
 
     query: str
@@ -224,6 +263,9 @@ class Answer:
     usage: Usage | None = None
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+    model: str | None = None
+    template: str | None = None
+    from_cache: bool = False
 
     @property
     def abstained(self) -> bool:

@@ -6,9 +6,9 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from groundtune.errors import Fault, ProjectError, SettingsError
@@ -40,8 +40,27 @@ class ProjectSettings(_Section):
 class EmbeddingSettings(_Section):
     """Which model turns text into vectors."""
 
-    provider: Literal["embedded"] = Field("embedded", description="embedded: all-MiniLM-L6-v2 on this machine.")
+    provider: Literal["embedded", "openai"] = Field(
+        "embedded", description="embedded: all-MiniLM-L6-v2 on this machine; openai: any compatible endpoint."
+    )
+    name: str = Field("", description="openai: name of the embedding model.")
+    base_url: str = Field("", description="openai: the endpoint; empty: OpenAI's.")
+    key: str = Field("OPENAI_API_KEY", description="openai: environment variable that holds the key.")
     checkpoint: str = Field("", description="Id of a tuned embedding checkpoint (`groundtune models`); empty: base.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.provider == "openai" and not self.name:
+            raise ValueError("provider openai needs name: the embedding model")
+        return self
+
+
+class PriceSettings(_Section):
+    """Your own prices in US dollars for a million tokens; they win over the price list."""
+
+    input: float = Field(ge=0, description="Input tokens.")
+    output: float = Field(ge=0, description="Output tokens, reasoning included.")
+    cached_input: float | None = Field(None, ge=0, description="Input tokens from the server's cache; empty: as input.")
 
 
 class ModelSettings(_Section):
@@ -49,8 +68,27 @@ class ModelSettings(_Section):
 
     provider: Provider = Field("embedded", description="embedded | openai | transformers.")
     name: str = Field("", description="A model name, or a path to local weights; embedded: a folder with the weights.")
-    base_url: str = Field("", description="OpenAI-compatible endpoint; the key comes from the environment only.")
+    base_url: str = Field("", description="openai: the endpoint; empty: OpenAI's. Azure: …/openai/v1.")
+    key: str = Field("OPENAI_API_KEY", description="openai: environment variable that holds the key.")
+    tuned: str = Field("", description="A model that is tuned already (name, or path of weights or adapter), if any.")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 writes what is likeliest.")
+    max_output_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
+    context_window: int | None = Field(None, ge=256, description="Most tokens that the model reads and writes.")
+    structured: Literal["auto", "schema", "json", "prompt"] = Field(
+        "auto", description="How a JSON Schema is asked for: enforced by the server, as JSON, or in words; auto tries."
+    )
+    concurrency: int = Field(4, ge=1, le=256, description="Most questions that are answered at the same time.")
+    timeout_seconds: float = Field(60, gt=0, description="Longest wait for one call.")
+    total_timeout_seconds: float = Field(300, gt=0, description="Longest wait for one answer, retries included.")
+    datamark: bool = Field(False, description="Mark every word of retrieved text as data, against hidden instructions.")
+    prices: PriceSettings | None = Field(None, description="Your own prices; empty: the price list of genai-prices.")
     embedding: EmbeddingSettings = Field(EmbeddingSettings(), description="The embedding model.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.provider != "embedded" and not self.name:
+            raise ValueError(f"provider {self.provider} needs name: the model to answer with")
+        return self
 
 
 class KnowledgeSettings(_Section):
@@ -60,6 +98,9 @@ class KnowledgeSettings(_Section):
     passages: int = Field(5, ge=1, le=50, description="How many passages the model is given.")
     passage_tokens: int = Field(200, ge=32, le=250, description="Longest passage, in tokens of the embedding model.")
     search: Literal["hybrid", "dense", "lexical"] = Field("hybrid", description="How passages are found.")
+    retriever: str = Field(
+        "", description="Your own retriever in place of the knowledge base: module:name of a callable."
+    )
 
 
 class TrainingSettings(_Section):
@@ -67,6 +108,23 @@ class TrainingSettings(_Section):
 
     examples: str = Field("examples.jsonl", description="Training conversations in the OpenAI chat format.")
     seed: int = Field(13, ge=0, description="Seed of every random choice of the training.")
+    method: Literal["lora", "qlora", "full"] = Field(
+        "lora", description="transformers: adapter, adapter on 4-bit weights (needs a GPU), or all weights."
+    )
+    rank: int = Field(16, ge=1, le=512, description="transformers: rank of the adapter.")
+    epochs: int = Field(3, ge=1, le=100, description="transformers, openai: most passes over the examples.")
+    learning_rate: float = Field(2e-4, gt=0, le=1, description="transformers: peak learning rate.")
+    batch_size: int = Field(16, ge=1, description="transformers: conversations in one step.")
+    max_tokens: int = Field(2048, ge=64, description="transformers: longest conversation; longer ones are left out.")
+    without_evidence: float = Field(
+        0.2, ge=0, le=1, description="Share of rows with passages but no evidence, which teach to abstain."
+    )
+    price_usd_per_million: float | None = Field(
+        None, ge=0, description="openai: what the provider charges for a million trained tokens; empty: not known."
+    )
+    teacher: str = Field("", description="Name of a stronger model (openai) that answers the training questions.")
+    teacher_base_url: str = Field("", description="Endpoint of the teacher; empty: OpenAI's.")
+    teacher_key: str = Field("OPENAI_API_KEY", description="Environment variable that holds the teacher's key.")
 
 
 class ExperimentSettings(_Section):
@@ -80,7 +138,27 @@ class ExperimentSettings(_Section):
     examples_in_prompt: int = Field(
         8, ge=0, le=50, description="Few-shot examples in every prompt; classify: at least one a label."
     )
+    further_arms: tuple[Literal["long_context", "optimised_prompt"], ...] = Field(
+        (), description="Also measured: the whole corpus in the prompt; an instruction optimised on dev (needs DSPy)."
+    )
+    optimise_calls: int = Field(200, ge=24, description="optimised_prompt: most calls to the model.")
     seed: int = Field(7, ge=0, description="Seed of the split and of every resampling.")
+
+
+class ArmSettings(_Section):
+    """A system of your own, measured beside the four: an endpoint in OpenAI's form, or a Python callable."""
+
+    callable: str = Field("", description="module:name of a function: question -> text, or (text, passages).")
+    base_url: str = Field("", description="Endpoint in OpenAI's form; give this or callable.")
+    model: str = Field("", description="Name of the model at the endpoint.")
+    key: str = Field("", description="Environment variable that holds the endpoint's key; empty: none is sent.")
+    prices: PriceSettings | None = Field(None, description="What its tokens cost; empty: the price list.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.callable) == bool(self.base_url):
+            raise ValueError("give either callable or base_url")
+        return self
 
 
 class Constraints(_Section):
@@ -104,6 +182,7 @@ class Settings(_Section):
     training: TrainingSettings = Field(TrainingSettings())
     experiment: ExperimentSettings = Field(ExperimentSettings())
     constraints: Constraints = Field(Constraints())
+    arms: dict[str, ArmSettings] = Field({}, description="Systems of your own to measure beside the four, by name.")
 
 
 def load_settings(folder: Path) -> Settings:
@@ -174,12 +253,22 @@ def _reason(detail: ErrorDetails, where: tuple[str, ...]) -> str:
 
 def _section(where: tuple[str, ...]) -> type[BaseModel] | None:
     model: type[BaseModel] = Settings
-    for part in where:
+    parts = iter(where)
+    for part in parts:
         field = model.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        section = section_of(field.annotation) if field else None
+        if section is None or field is None:
             return None
-        model = field.annotation
+        model = section
+        if get_origin(field.annotation) is dict:
+            next(parts, None)  # the name that the user gave to one of several sections
     return model
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, alone, optional or by name; None where the key holds a plain value."""
+    candidates = [annotation, *get_args(annotation)]
+    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _allowed_keys(where: tuple[str, ...]) -> list[str]:

@@ -210,3 +210,22 @@ def test_only_labelled_answerable_queries_go_to_the_gold_arms() -> None:
 def test_without_retrieval_there_is_nothing_to_diagnose(tmp_path: Path) -> None:
     with pytest.raises(GateClosed, match="Run rag or tuned_rag first"):
         diagnosed(tmp_path, {"prompt": right_on(COUNT, lambda _: True)}, {})
+
+
+def test_a_system_of_the_users_own_is_never_proven_guilty() -> None:
+    def found(hits: tuple[Hit, ...]) -> tuple[str, bool]:
+        answer = Answer(query=ASKED.id, system="ours", text="no", hits=hits)
+        failure = cause_of(row("ours", answer), "ours", None, F1, retrieves=bool(hits))
+        return failure.cause, failure.proven
+
+    assert found(()) == ("not_proven", False)
+    assert found(MISSED) == ("retrieval_miss", False)
+    assert found(HELD) == ("reading", False)
+
+
+def test_a_passage_without_a_place_holds_evidence_when_it_quotes_it() -> None:
+    quoted = Query(id="q", question="?", evidence=(Evidence(doc="d", start=10, end=20, quote="port  8421"),))
+    foreign = Passage(
+        id="f", document="elsewhere", source="e", title="", headings=(), start=0, end=0, text="It is port\n8421."
+    )
+    assert evidence_rank([hit(1, 500), Hit(rank=2, score=1.0, passage=foreign)], quoted) == 2

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundtune.experiment.calibrate import abstention_threshold, best_on_dev
+from groundtune.experiment.calibrate import abstention_threshold
 from groundtune.experiment.scorers import SCORERS
 from groundtune.records import Answer, Query
 
@@ -65,9 +65,3 @@ def test_no_other_threshold_scores_more_than_a_point_better(rows: list[tuple[flo
 
     chosen = abstention_threshold(answers, queries, EXACT)
     assert all(mean_score(chosen) >= mean_score(other) - 0.0101 for other in [0.0, *(c for c, _, _ in rows), 1.01])
-
-
-def test_the_best_candidate_is_the_one_that_answers_dev_best() -> None:
-    dev = [asked(0), asked(1)]
-    chosen = best_on_dev(["no", "yes", "also yes"], lambda text, query: said(int(query.id), text, None), dev, EXACT)
-    assert chosen == "yes"

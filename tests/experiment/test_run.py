@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from groundtune.errors import GateClosed, StorageError
 from groundtune.experiment.baseline import constant_baseline
-from groundtune.experiment.latency import TokenPrice, cost_per_query, measure_latency
 from groundtune.experiment.results import ExperimentResult
-from groundtune.experiment.run import answer_all, run_experiment
+from groundtune.experiment.run import Measured, analyse, answer_all, judge, run_experiment
 from groundtune.experiment.scorers import SCORERS
+from groundtune.models.prices import NoPrice, find_price
 from groundtune.records import SYSTEM_IDS, Answer, Query, Usage
+from groundtune.settings import ModelSettings, PriceSettings
 from groundtune.storage.ledger import Ledger
-from groundtune.testing.scripted import ABSTAINS, F1, FAILS, Scripted, queries, result_of, right_on, run
+from groundtune.testing.scripted import ABSTAINS, F1, FAILS, Scripted, queries, result_of, right_on, run, say
 
 
 def systems(count: int, rates: tuple[int, int, int, int] = (5, 2, 4, 1)) -> list[Scripted]:
@@ -56,6 +57,8 @@ def test_the_json_has_the_fields_that_other_programs_read(tmp_path: Path) -> Non
         shown["systems"]["rag"]
     )
     assert set(shown["systems"]["rag"]["latency_ms"]) == {"p50", "p95"}
+    assert shown["systems"]["rag"]["timed"] == {"n": 20, "from_cache": 0}
+    assert shown["systems"]["rag"]["price"] is None
     assert shown["effects"]["retrieval"]["points"] == 52.5
     assert set(shown["effects"]) == {"retrieval", "tuning", "interaction"}
 
@@ -171,27 +174,49 @@ def test_a_system_that_times_itself_is_believed(tmp_path: Path) -> None:
     assert (latency.p50, latency.p95) == (123.0, 123.0)
 
 
-def answer(usage: Usage | None, milliseconds: Mapping[str, float] | None = None) -> Answer:
-    return Answer(query="q", system="s", text="x", usage=usage, milliseconds=milliseconds or {})
+def test_answers_from_the_cache_are_reported_and_have_no_latency() -> None:
+    asked = queries(3)
+
+    def shown(again: int) -> ExperimentResult:
+        answers = {}
+        for number, query in enumerate(asked):
+            given = say("prompt", query, "x", milliseconds=5.0)
+            answers["prompt", query.id] = replace(given, from_cache=number < again)
+        rows = judge(answers, ["prompt"], asked, F1, clusters={query.id: query.id for query in asked})
+        return analyse("r", rows, F1, seed=1, measured=Measured())
+
+    partly = shown(2)
+    assert partly.to_json()["systems"]["prompt"]["timed"] == {"n": 1, "from_cache": 2}
+    note = "Of 3 answers each, these came from the cache, and their times do not count: prompt 2."
+    assert note in partly.notes
+    wholly = shown(3).to_json()["systems"]["prompt"]
+    assert (wholly["latency_ms"], wholly["timed"], wholly["first_token_ms"]) == (None, None, None)
+    assert not any("cache" in note for note in shown(1).notes)
 
 
-def test_cost_needs_a_price_and_a_count() -> None:
-    counted = answer(Usage(input_tokens=1000, output_tokens=100))
-    price = TokenPrice(input_usd=2.0, output_usd=10.0)
-    assert cost_per_query([counted, counted], price) == pytest.approx(0.003)
-    assert cost_per_query([counted], None) is None
-    assert cost_per_query([counted, answer(None)], price) is None
-    assert cost_per_query([], price) is None
-
-
-def test_latency_needs_a_clock() -> None:
-    assert measure_latency([answer(None)], seed=1) is None
-    timed = [answer(None, {"total": float(n)}) for n in range(1, 101)]
-    latency = measure_latency([*timed, answer(None)], [str(n) for n in range(101)], seed=1)
-    assert latency is not None
-    assert (latency.p50, latency.p95) == (50, 95)
-    assert latency.p95_interval is not None
-    assert latency.p95_interval.low < 95 < latency.p95_interval.high
+def test_the_json_says_what_tokens_cost_and_where_the_price_is_from() -> None:
+    asked = queries(2)
+    usage = Usage(input_tokens=1000, output_tokens=100, cached_tokens=500, reasoning_tokens=20)
+    answers = {
+        (name, query.id): replace(say(name, query, "x"), usage=usage, model="m")
+        for name in ("prompt", "rag")
+        for query in asked
+    }
+    own = ModelSettings(provider="openai", name="m", prices=PriceSettings(input=2, output=10, cached_input=1))
+    price = find_price(own, on=date(2026, 1, 1))
+    rows = judge(answers, ["prompt", "rag"], asked, F1, clusters={query.id: query.id for query in asked})
+    measured = Measured(prices={"prompt": price, "rag": NoPrice(reason="nobody lists it")})
+    shown = analyse("r", rows, F1, seed=1, measured=measured).to_json()["systems"]
+    assert shown["prompt"]["cost_per_query_usd"] == pytest.approx(0.0025)
+    assert shown["prompt"]["tokens"] == {"input": 1000, "cached": 500, "output": 100, "reasoning": 20}
+    assert shown["prompt"]["price"] == {
+        "input_usd_per_million": 2,
+        "cached_input_usd_per_million": 1,
+        "output_usd_per_million": 10,
+        "source": "[model.prices] in groundtune.toml",
+        "date": "2026-01-01",
+    }
+    assert (shown["rag"]["cost_per_query_usd"], shown["rag"]["price"]) == (None, {"unknown": "nobody lists it"})
 
 
 def test_the_best_constant_reply_is_known() -> None:

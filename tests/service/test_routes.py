@@ -11,7 +11,8 @@ from groundtune.errors import CannotDo, StorageError
 from groundtune.records import Answer, Document, Hit
 from groundtune.service import create_app
 from groundtune.service.asking import MAX_QUESTION_CHARACTERS
-from groundtune.service.guards import MAX_BODY_BYTES, SECURITY_HEADERS
+from groundtune.service.guards import MAX_BODY_BYTES
+from groundtune.service.headers import SECURITY_HEADERS
 from groundtune.testing.answering import FakeAnswerer
 from groundtune.testing.serving import running
 
@@ -142,6 +143,7 @@ def test_a_fault_tells_nothing_of_the_inside(failing: httpx.Client) -> None:
     assert response.status_code == 500
     assert "secret" not in response.text
     assert "server's log" in message(response)
+    assert {name: response.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_documents_for_a_group_are_not_found_by_search(client: httpx.Client) -> None:

@@ -40,6 +40,7 @@ def process() -> dict[str, object]:
 def make():
     return create_app(FakeAnswerer([]), hosts=ServeConfig.from_environment().hosts, routers=[router])
 """
+QUESTION = {"model": "prompt", "stream": True, "messages": [{"role": "user", "content": "one two three"}]}
 
 
 def test_the_settings_reach_the_workers_unchanged() -> None:
@@ -94,7 +95,10 @@ def test_several_workers_answer_for_one_project(tmp_path: Path) -> None:
                     continue
                 answer = json.loads(reply.text)
                 seen[answer.pop("pid")] = answer
+            streams = [client.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=QUESTION) for _ in range(4)]
         finally:
             server.send_signal(signal.SIGINT)
     assert len(seen) == 2
+    assert [stream.text.count('"content": "') for stream in streams] == [4] * 4
+    assert all(stream.text.endswith("data: [DONE]\n\n") for stream in streams)
     assert list(seen.values()) == [{"project": str(tmp_path), "system": "rag"}] * 2

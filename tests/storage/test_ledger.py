@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,11 @@ FULL = Answer(
     citations=(Citation(passage="d#0", document="d", source="docs/d.md", quote="café", start=0, end=4),),
     hits=(Hit(rank=1, score=0.5, passage=PASSAGE),),
     confidence=0.9,
-    usage=Usage(input_tokens=12, output_tokens=3),
-    milliseconds={"retrieve": 1.5, "model": 2.5, "total": 4.0},
+    usage=Usage(input_tokens=12, output_tokens=3, cached_tokens=8, reasoning_tokens=0),
+    milliseconds={"retrieve": 1.5, "first_token": 2.0, "model": 2.5, "total": 4.0},
+    model="openai gpt-4o-mini",
+    template="1",
+    from_cache=True,
 )
 ABSTAINED = Answer(query="q2", system="rag", text="", reason="nothing relevant was found")
 FAILED = Answer(query="q3", system="rag", text="", error="the endpoint did not answer")
@@ -48,10 +52,20 @@ def test_what_was_not_measured_is_null_and_not_zero(tmp_path: Path) -> None:
         ledger.record_answer("r", ABSTAINED)
         ledger.record_scores("r", [ScoreRecord(system="rag", query="q2", scorer="f1", version="1", value=None)])
     connection = sqlite3.connect(path)
-    row = connection.execute("SELECT confidence, input_tokens, total_ms FROM answers").fetchone()
+    columns = "confidence, input_tokens, cached_tokens, reasoning_tokens, first_token_ms, total_ms, model, template"
+    row = connection.execute(f"SELECT {columns} FROM answers").fetchone()
     score = connection.execute("SELECT value FROM scores").fetchone()
     connection.close()
-    assert (row, score) == ((None, None, None), (None,))
+    assert (row, score) == ((None,) * 8, (None,))
+
+
+def test_half_a_character_does_not_lose_the_answer(tmp_path: Path) -> None:
+    broken = replace(FULL, text="caf\ud83d é 😀", citations=(), hits=(), error="said \udc00")
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.start_run("r", kind="experiment", record={})
+        ledger.record_answer("r", broken)
+        stored = ledger.answers("r")["rag", "q1"]
+    assert (stored.text, stored.error) == ("caf\ufffd é 😀", "said \ufffd")
 
 
 def test_a_retry_replaces_the_failed_answer(tmp_path: Path) -> None:
@@ -102,7 +116,7 @@ def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.sqlite")
     ledger.close()
     ledger.close()
-    with pytest.raises(StorageError, match=r"Ledger\.open"):
+    with pytest.raises(StorageError, match="open it again"):
         ledger.runs()
 
 
@@ -124,24 +138,43 @@ def test_a_newer_ledger_is_not_touched(tmp_path: Path) -> None:
         Ledger.open(path)
 
 
+@pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
-def test_every_older_version_is_brought_up_to_date_with_its_rows(tmp_path: Path, version: int) -> None:
+def test_every_older_version_is_brought_up_to_date_with_its_rows(tmp_path: Path, version: int, rows: bool) -> None:
     path = tmp_path / "ledger.sqlite"
+    old = "INSERT INTO {} VALUES ({})"
     connection = sqlite3.connect(path)
     for statements in MIGRATIONS[:version]:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {version}")
-    connection.execute("INSERT INTO runs (id, kind, started_at, record) VALUES ('old', 'experiment', '2026', '{}')")
+    if rows:
+        connection.execute(old.format("runs (id, kind, started_at, record)", "'old', 'experiment', '2026', '{}'"))
+        columns = "run, system, query, answered_at, text, input_tokens, output_tokens, milliseconds, citations, hits"
+        values = "'old', 'rag', 'q9', '2026', 'café', 12, 3, '{\"total\": 4.0}', '[]', '[]'"
+        connection.execute(old.format(f"answers ({columns})", values))
+        connection.execute(old.format("scores", "'old', 'rag', 'q9', 'f1', '1', 0.5, NULL"))
     connection.commit()
     connection.close()
+    kept = Answer(
+        query="q9",
+        system="rag",
+        text="café",
+        usage=Usage(input_tokens=12, output_tokens=3),
+        milliseconds={"total": 4.0},
+    )
     with Ledger.open(path) as ledger:
-        assert [run.id for run in ledger.runs()] == ["old"]
-        ledger.record_answer("old", FULL)
+        assert [run.id for run in ledger.runs()] == (["old"] if rows else [])
+        assert ledger.answers("old") == ({("rag", "q9"): kept} if rows else {})
+        assert [score.value for score in ledger.scores("old")] == ([0.5] if rows else [])
+        ledger.start_run("new", kind="experiment", record={})
+        ledger.record_answer("new", FULL)
+        assert ledger.answers("new") == {("rag", "q1"): FULL}
 
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from groundtune.records import Answer
 from groundtune.storage.ledger import Ledger

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,9 +21,9 @@ from groundtune.testing.browser import (
     print_pdf,
     resize,
 )
-from groundtune.testing.reports import HOSTILE, sample_report
-from groundtune.verdict.page import render_index, render_report
-from groundtune.verdict.report import OUTCOMES, Report, outcome_shares, utility
+from groundtune.testing.reports import HOSTILE, OWN, paid_report, sample_report
+from groundtune.verdict.page import dollars, render_index, render_report
+from groundtune.verdict.report import OUTCOMES, Report, TokenMeans, outcome_shares, utility
 
 in_browser = pytest.mark.skipif(not has_browser(), reason=WITHOUT_BROWSER)
 
@@ -95,6 +95,94 @@ def test_everything_that_was_measured_is_there(page: str) -> None:
         assert words in text, words
 
 
+def words_of(report: Report) -> str:
+    return " ".join(Elements(render_report(report)).text.split())
+
+
+def section(report: Report, name: str) -> str:
+    """The words of one section; empty when there is none."""
+    found = re.search(rf'<section aria-labelledby="p1-{name}">(.*?)</section>', render_report(report), re.DOTALL)
+    return " ".join(Elements(found[1]).text.split()) if found else ""
+
+
+def test_what_answers_cost_is_shown_with_its_source_and_never_rounded_to_nothing() -> None:
+    shown = section(paid_report(), "cost")
+    assert "prompt $0.00000341 812 512 41.2 – rag $0.00000682 813 512 41.2 12.0" in shown
+    assert f"{OWN} – – – – –" in shown
+    assert "written $0.60. From <script>" in shown
+    assert "as of 2026-11-20. (prompt, rag, tuned, tuned_rag)" in shown
+    assert "cost per query $0.00000682" in section(paid_report(), "systems")
+
+
+def test_without_tokens_or_prices_there_is_no_word_of_cost() -> None:
+    assert section(sample_report(), "cost") == ""
+    assert "cost per query" not in words_of(sample_report())
+    counted = [replace(m, tokens=TokenMeans(read=5.0, written=2.0)) for m in sample_report().systems]
+    shown = section(replace(sample_report(), systems=tuple(counted)), "cost")
+    assert "prompt 5.0 2.0" in shown
+    assert "cached" not in shown
+    assert "$" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (0.0, "$0"), (0.00000341, "$0.00000341"), (0.0523, "$0.0523"), (3.5, "$3.50"), (1234.5, "$1,234.50")],
+)
+def test_dollars(value: float | None, shown: str) -> None:
+    assert dollars(value) == shown
+
+
+def test_answers_from_the_cache_are_told_apart_where_there_are_any() -> None:
+    shown = section(paid_report(), "latency")
+    assert "came from the cache" in shown
+    assert "prompt 1, leaving 23; rag 1, leaving 23; tuned 1, leaving 23; tuned_rag 1, leaving 23." in shown
+    assert "rag 14 ms 31 ms 4.4 ms 12 s" in shown
+    assert f"{OWN} 640 ms 2,210 ms – 0.0 s" in shown
+    plain = section(sample_report(), "latency")
+    assert "cache" not in plain
+    assert "first word" not in plain
+
+
+def test_a_run_that_came_whole_from_the_cache_shows_no_times() -> None:
+    again = [replace(m, latency_ms={}, timed=None, from_cache=24) for m in sample_report().systems]
+    page = render_report(replace(sample_report(), systems=tuple(again)))
+    assert page.count('role="img"') == 4
+    shown = section(replace(sample_report(), systems=tuple(again)), "latency")
+    assert "rag – – 12 s" in shown
+    assert "prompt 24; rag 24;" in shown
+
+
+def test_a_system_of_the_users_own_stands_beside_the_four_everywhere() -> None:
+    report = paid_report()
+    shown = section(report, "systems")
+    assert f"{OWN} a system of your own cites nothing 33.0 27.0 to 39.0" in shown
+    page = render_report(report)
+    assert page.count(f'data-system="{OWN}"') == len(report.queries)
+    assert f"{OWN} is wrong" in page
+    assert len(re.findall(rf">{OWN}</text>", page)) == 3
+    chosen = replace(report, recommendation=replace(report.recommendation, system=OWN, runner_up=OWN))
+    assert f"{OWN} chosen" in section(chosen, "systems")
+    assert f"{OWN}: a system of your own" in words_of(chosen)
+    overview = Elements(render_index([sample_report(), chosen])).text
+    assert "beside them" in overview
+    assert "beside them" not in Elements(render_index([sample_report(), sample_report()])).text
+
+
+def test_gates_say_passed_failed_or_not_shown() -> None:
+    shown = section(paid_report(), "tuned")
+    assert "hosted-1f2e3d, made from gpt-4o-mini on 1,240 examples for $3.50." in shown
+    for words in ("overfit: verbatim ✓ passed It recites", "refusal ✗ failed It refuses", "format ? not shown With 12"):
+        assert words in shown
+    assert section(sample_report(), "tuned") == ""
+
+
+def test_without_the_tuned_cells_the_effects_are_absent_and_it_says_why() -> None:
+    half = replace(sample_report(), systems=sample_report().systems[:2], effects=())
+    assert "tuned and tuned_rag were not measured" in section(half, "effects")
+    assert section(half, "systems").count("not measured") == 2
+    assert "were not measured" not in words_of(sample_report())
+
+
 def test_nothing_is_fetched_from_anywhere(page: str) -> None:
     for tag, attributes in Elements(page).found:
         for name in ("src", "href", "xlink:href", "action", "data"):
@@ -103,7 +191,9 @@ def test_nothing_is_fetched_from_anywhere(page: str) -> None:
     assert not re.search(r"@import|url\(", page)
 
 
-def test_hostile_text_makes_no_elements(page: str) -> None:
+@pytest.mark.parametrize("report", [sample_report(), paid_report()])
+def test_hostile_text_makes_no_elements(report: Report) -> None:
+    page = render_report(report)
     tags = [tag for tag, _ in Elements(page).found]
     assert "img" not in tags
     assert tags.count("script") == 1
@@ -152,7 +242,7 @@ def test_a_system_that_did_not_run_is_said_to_be_missing() -> None:
     full = sample_report(6)
     rows = tuple(replace(row, cells={k: v for k, v in row.cells.items() if k != "tuned_rag"}) for row in full.queries)
     text = Elements(render_report(replace(full, systems=full.systems[:3], queries=rows))).text
-    assert "not run" in text
+    assert "not measured" in text
 
 
 def test_warnings_are_not_repeated_as_reasons() -> None:
@@ -179,7 +269,10 @@ def test_without_answers_there_is_no_utility() -> None:
 
 @in_browser
 @pytest.mark.parametrize("width", [360, 800, 1400])
-def test_the_report_fits_its_window(browser: Any, path: Path, width: int) -> None:
+@pytest.mark.parametrize("make", [sample_report, paid_report])
+def test_the_report_fits_its_window(browser: Any, tmp_path: Path, width: int, make: Callable[[], Report]) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render_report(make()), encoding="utf-8")
     resize(browser, width)
     browser.get(path.as_uri())
     assert not overflows(browser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -50,6 +51,32 @@ def test_what_cannot_be_shown_is_explained(client: httpx.Client, path: str, stat
     page = client.get(path)
     assert page.status_code == status
     assert words in page.text
+
+
+def test_the_script_gets_the_answer_in_pieces_and_then_as_the_page_shows_it(client: httpx.Client) -> None:
+    *pieces, last = map(json.loads, client.get("/answer?question=One+two+three+again").text.splitlines())
+    assert "".join(line["piece"] for line in pieces) == "One two three."
+    assert len(pieces) == 3
+    page = client.get("/?question=One+two+three+again").text
+    assert last["html"].strip() in page
+    assert '<a href="/documents/a.md?start=0&amp;end=14#cited">docs/a.md</a>' in last["html"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("question=x&system=gpt", 404, "Name one of: prompt, rag, tuned."),
+        ("question=x&system=tuned", 502, "could not answer: gone"),
+        ("question=" + "x" * 4001, 422, "at most 4,000 characters"),
+        ("question=+", 422, "The question is empty"),
+    ],
+)
+def test_the_script_gets_what_cannot_be_shown_explained(
+    client: httpx.Client, query: str, status: int, words: str
+) -> None:
+    response = client.get(f"/answer?{query}")
+    assert response.status_code == status
+    assert words in response.json()["html"]
 
 
 def test_an_answer_without_documents_says_so(client: httpx.Client) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from threading import Event
 from typing import Any
 
 import pytest
 
-from groundtune.records import Document
+from groundtune.records import Answer, Document
 from groundtune.testing.answering import FakeAnswerer
 from groundtune.testing.browser import WITHOUT_BROWSER, chromium, complaints, has_browser, overflows, resize
 from groundtune.testing.serving import running
@@ -29,6 +30,23 @@ DOCUMENTS = (
         text=f"# Evil\n\nThe password to everything {HOSTILE} stands here\n",
     ),
 )
+
+
+class Slowly(FakeAnswerer):
+    """Says its second word when it is told to, and then what it is told to."""
+
+    def __init__(self, last: Answer) -> None:
+        super().__init__(DOCUMENTS)
+        self.go_on = Event()
+        self.last = last
+
+    def stream(
+        self, question: str, system: str | None = None, groups: Sequence[str] = ()
+    ) -> Generator[str | Answer, None, None]:
+        yield HOSTILE
+        assert self.go_on.wait(20)
+        yield " It never stops"
+        yield self.last
 
 
 pytestmark = pytest.mark.skipif(not has_browser(), reason=WITHOUT_BROWSER)
@@ -56,7 +74,7 @@ def ask(browser: Any, question: str) -> None:
 def test_a_citation_opens_its_document_with_the_passage_marked(browser: Any, url: str) -> None:
     browser.get(url)
     ask(browser, "How many objects does a bucket hold?")
-    assert browser.find_element("css selector", ".reply").text == "A bucket holds at most nine objects."
+    assert browser.find_element("css selector", ".answered .reply").text == "A bucket holds at most nine objects."
     assert "question=How" in browser.current_url
     browser.find_element("css selector", ".sources a").click()
     mark = browser.find_element("id", "cited")
@@ -74,10 +92,32 @@ def test_an_abstention_is_shown_with_its_reason(browser: Any, url: str) -> None:
     assert "No document speaks of this." in section.text
 
 
+@pytest.mark.parametrize(
+    ("last", "shown"),
+    [
+        (Answer(query="", system="rag", text="Whole."), "Whole."),
+        (Answer(query="", system="rag", text="", error="the line is dead"), "could not answer: the line is dead"),
+        (Answer(query="", system="rag", text="", reason="Nobody knows."), "Nobody knows."),
+    ],
+)
+def test_an_answer_is_shown_while_it_is_written_and_then_as_it_is(browser: Any, last: Answer, shown: str) -> None:
+    answerer = Slowly(last)
+    with running(create_site(answerer)) as address:
+        browser.get(address)
+        ask(browser, "How many?")
+        assert browser.find_element("css selector", ".writing .reply").text == HOSTILE
+        assert browser.find_element("id", "result").get_attribute("aria-busy") == "true"
+        answerer.go_on.set()
+        assert shown in browser.find_element("css selector", "#result section:not(.writing)").text
+        assert browser.find_element("id", "result").get_attribute("aria-busy") is None
+        assert not browser.find_element("css selector", "button").get_attribute("disabled")
+    assert browser.title != "taken"
+
+
 def test_enter_asks(browser: Any, url: str) -> None:
     browser.get(url)
     browser.find_element("id", "question").send_keys("refused\n")
-    assert "refused" in browser.find_element("css selector", ".reply").text
+    assert "refused" in browser.find_element("css selector", ".answered .reply").text
 
 
 def test_going_back_shows_the_earlier_answer(browser: Any, url: str) -> None:
@@ -112,7 +152,7 @@ def test_hostile_text_is_only_text(browser: Any, url: str, path: str) -> None:
 def test_hostile_text_fetched_by_script_is_only_text(browser: Any, url: str) -> None:
     browser.get(url)
     ask(browser, "What is the password to everything?")
-    assert "<script>" in browser.find_element("css selector", ".reply").text
+    assert "<script>" in browser.find_element("css selector", ".answered .reply").text
     assert browser.title != "taken"
     assert browser.execute_script("return document.querySelectorAll('#result img, #result script').length") == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,26 @@ def _shared(command: Command) -> Command:
     )(command)
 
 
-def _open(folder: Path, as_json: bool) -> Project:
+_budget = click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), help="Most US dollars that calls to paid models may cost."
+)
+
+
+_yes = click.option("--yes", is_flag=True, help="Confirm what is sent to a provider and what it costs, unseen.")
+
+
+def _open(folder: Path, as_json: bool, budget: float | None = None, *, yes: bool = False) -> Project:
     from groundtune.cli.progress import terminal_progress
     from groundtune.project import Project
 
-    return Project.open(folder, progress=terminal_progress(quiet=as_json))
+    progress = terminal_progress(quiet=as_json)
+    return Project.open(folder, progress=progress, budget_usd=budget, confirm=lambda shown: yes or _confirmed(shown))
+
+
+def _confirmed(shown: str) -> bool:
+    """Ask the person at the terminal; without one the answer is no."""
+    click.echo(shown, err=True)
+    return sys.stdin.isatty() and click.confirm("Go on?", default=False, err=True)
 
 
 def _emit(as_json: bool, value: dict[str, Any], show: Callable[[], None]) -> None:
@@ -82,11 +98,12 @@ def init(folder: Path, as_json: bool) -> None:
 @cli.command()
 @_shared
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
-def check(folder: Path, as_json: bool, skip_bad: bool) -> int:
+@click.option("--fix", is_flag=True, help="Write a cleaned copy of the examples next to them; they stay as they are.")
+def check(folder: Path, as_json: bool, skip_bad: bool, fix: bool) -> int:
     """Gates on documents, examples and queries, and how much the query set can show."""
     from groundtune.cli import show
 
-    report = _open(folder, as_json).check(skip_bad=skip_bad)
+    report = _open(folder, as_json).check(skip_bad=skip_bad, fix=fix)
     _emit(as_json, report.to_json(), lambda: show.check(report))
     return 0 if report.passed else QUALIFIES_NONE
 
@@ -135,25 +152,46 @@ def ask(question: str, system: str | None, folder: Path, as_json: bool) -> None:
     show_default=True,
     help="Which weights to tune.",
 )
-@click.option("--force", is_flag=True, help="Train although there are too few examples.")
+@click.option(
+    "--force", is_flag=True, help="Train although the gate refuses; leaks into the queries are refused always."
+)
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@click.option("--curve", is_flag=True, help="Instead: train on growing shares; how many more examples are needed?")
+@click.option("--target", type=click.FloatRange(0, 1), help="With --curve: the score on dev to reach.")
+@_yes
+@_budget
 @_shared
-def tune(what: What, force: bool, skip_bad: bool, folder: Path, as_json: bool) -> None:
+def tune(
+    what: What,
+    force: bool,
+    skip_bad: bool,
+    curve: bool,
+    target: float | None,
+    yes: bool,
+    budget: float | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
     """Fine-tuning, behind the gate; resumes where it was stopped."""
     from groundtune.cli import show
 
-    reports = _open(folder, as_json).tune(what, force=force, skip_bad=skip_bad)
+    if curve:
+        drawn = _open(folder, as_json, budget).learning_curve(target, skip_bad=skip_bad)
+        _emit(as_json, drawn.to_json(), lambda: show.curve(drawn))
+        return
+    reports = _open(folder, as_json, budget, yes=yes).tune(what, force=force, skip_bad=skip_bad)
     _emit(as_json, {"checkpoints": [r.to_json() for r in reports]}, lambda: show.tuned(reports))
 
 
 @cli.command()
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@_budget
 @_shared
-def experiment(skip_bad: bool, folder: Path, as_json: bool) -> int:
+def experiment(skip_bad: bool, budget: float | None, folder: Path, as_json: bool) -> int:
     """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
     from groundtune.cli import show
 
-    project = _open(folder, as_json)
+    project = _open(folder, as_json, budget)
     show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
     decision = project.experiment(skip_bad=skip_bad)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))
@@ -162,24 +200,29 @@ def experiment(skip_bad: bool, folder: Path, as_json: bool) -> int:
 
 @cli.command()
 @click.option("--run", "run_id", help="The run to diagnose; default: the last.")
+@_budget
 @_shared
-def diagnose(run_id: str | None, folder: Path, as_json: bool) -> None:
+def diagnose(run_id: str | None, budget: float | None, folder: Path, as_json: bool) -> None:
     """The cause of each failure and what each remedy would return."""
     from groundtune.cli import show
 
-    diagnosis = _open(folder, as_json).diagnose(run_id)
+    diagnosis = _open(folder, as_json, budget).diagnose(run_id)
     _emit(as_json, diagnosis.to_json(), lambda: show.diagnosis(diagnosis))
 
 
 @cli.command()
-@click.option("--force", is_flag=True, help="Train although there are too few examples.")
+@click.option(
+    "--force", is_flag=True, help="Train although the gate refuses; leaks into the queries are refused always."
+)
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@_yes
+@_budget
 @_shared
-def decide(force: bool, skip_bad: bool, folder: Path, as_json: bool) -> int:
+def decide(force: bool, skip_bad: bool, yes: bool, budget: float | None, folder: Path, as_json: bool) -> int:
     """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose."""
     from groundtune.cli import show
 
-    project = _open(folder, as_json)
+    project = _open(folder, as_json, budget, yes=yes)
     show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
     decision = project.decide(force=force, skip_bad=skip_bad)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))
@@ -215,13 +258,40 @@ def runs(run_id: str | None, folder: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("model_id", required=False)
+@click.option("--promote", is_flag=True, help="Put MODEL_ID to use; one that failed its gates needs --force.")
+@click.option("--force", is_flag=True, help="With --promote: although it failed its gates.")
+@click.option("--rollback", type=click.Choice(["generator", "embedding", "reranker"]), help="Return to the one before.")
+@click.option("--compare", "other", metavar="OTHER_ID", help="How MODEL_ID and OTHER_ID differ.")
 @_shared
-def models(model_id: str | None, folder: Path, as_json: bool) -> None:
-    """List the tuned models of a project, or show one."""
+def models(
+    model_id: str | None,
+    promote: bool,
+    force: bool,
+    rollback: str | None,
+    other: str | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """List the tuned models of a project, show one, compare two, promote one or roll back."""
     from groundtune.cli import show
 
-    records = _open(folder, as_json).models(model_id)
-    _emit(as_json, {"models": records}, lambda: show.models(records))
+    if (promote or other) and not model_id:
+        raise click.UsageError("Name the model: groundtune models MODEL_ID --promote, or --compare OTHER_ID.")
+    if sum(map(bool, (promote, rollback, other))) > 1:
+        raise click.UsageError("Give one of --promote, --rollback and --compare.")
+    project = _open(folder, as_json)
+    if rollback:
+        changed = project.roll_back(rollback)
+        _emit(as_json, changed, lambda: show.in_use(changed))
+    elif promote and model_id:
+        changed = project.promote(model_id, force=force)
+        _emit(as_json, changed, lambda: show.in_use(changed))
+    elif other and model_id:
+        differences = project.compare_models(model_id, other)
+        _emit(as_json, differences, lambda: show.differences(differences))
+    else:
+        records = project.models(model_id)
+        _emit(as_json, {"models": records}, lambda: show.models(records, in_full=model_id is not None))
 
 
 @cli.command()

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from groundtune.knowledge import SyncReport
     from groundtune.project import CheckReport, Decision, Found, Project, TuneReport
     from groundtune.records import Answer
+    from groundtune.training.learning_curve import LearningCurve
 
 WIDTH = 110
+ROWS_SHOWN = 3
 
 
 def console() -> Console:
@@ -41,12 +43,23 @@ def plan(report: CheckReport, *, quiet: bool) -> None:
 
 
 def check(report: CheckReport) -> None:
-    """Counts and findings of the gates."""
+    """Counts and findings of the gates, each with its first rows."""
     plan(report, quiet=False)
-    for warning in (*report.gate.warnings, *report.plan.warnings, *report.warnings):
+    for warning in (*report.plan.warnings, *report.warnings):
         click.echo(f"Note: {warning}")
-    for fault in (*report.faults, *report.leaks, *report.gate.missing):
-        click.echo(f"Closed: {fault}")
+    named = {"refuse": "Closed", "warn": "Warning", "note": "Note"}
+    for finding in reversed(report.gate.findings):  # What closes the gate is read last, next to the conclusion.
+        click.echo(f"{named[finding.severity]}: {finding.message}")
+        for row in finding.rows[:ROWS_SHOWN]:
+            click.echo(f"    {row}")
+        if len(finding.rows) > ROWS_SHOWN:
+            click.echo(f"    … and {len(finding.rows) - ROWS_SHOWN} more (all of them: --json)")
+    if report.cleaned is not None:
+        left_out, masked = len(report.cleaned.left_out), len(report.cleaned.masked)
+        click.echo(
+            f"Cleaned copy: {report.cleaned.path} ({report.cleaned.kept} rows; {left_out} left out, {masked} masked; "
+            f"why, line by line: {report.cleaned.report}). To use it, name it in groundtune.toml under [training]."
+        )
     click.echo("The gate is open." if report.passed else "The gate is closed: put these right, then check again.")
 
 
@@ -92,8 +105,21 @@ def tuned(reports: Sequence[TuneReport]) -> None:
         how = "as before, nothing changed" if report.reused else f"in {report.seconds:.0f} s"
         metrics = ", ".join(f"{k} {v:.3f}" for k, v in report.metrics.items() if v is not None)
         click.echo(f"{report.checkpoint}: {report.kind} from {report.examples} examples, {how}; {metrics}")
+        for gate in report.gates:
+            state = {True: "passed", False: "FAILED", None: "not shown"}[gate.passed]
+            click.echo(f"  {gate.name}: {state}. {gate.note}")
+        if report.cost_usd is not None:
+            click.echo(f"  Training cost ${report.cost_usd:.2f}.")
         for warning in report.warnings:
             click.echo(f"Note: {warning}")
+
+
+def curve(drawn: LearningCurve) -> None:
+    """The learning curve: what was measured, what is forecast, and the answer."""
+    for point in drawn.measurements:
+        score = point.note if point.score is None else f"{100 * point.score:.1f}"
+        click.echo(f"{point.examples:>7,} examples, seed {point.seed}: {score}")
+    click.echo(drawn.says)
 
 
 def decision(made: Decision) -> None:
@@ -118,18 +144,13 @@ def decision(made: Decision) -> None:
 
 
 def _systems(made: Decision) -> Table:
+    from groundtune.verdict.page import dollars
+
     scorer = made.result.scorer.split("/")[0]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (
-        "system",
-        f"score ({scorer})",
-        "95 % interval",
-        "wrong",
-        "abstained",
-        "p50 ms",
-        "p95 ms",
-        "built in s",
-    ):
+    priced = any(system.cost_per_query_usd is not None for system in made.result.systems.values())
+    columns = ["system", f"score ({scorer})", "95 % interval", "wrong", "abstained", "p50 ms", "p95 ms", "built in s"]
+    for column in [*columns, "a query costs"] if priced else columns:
         table.add_column(column, justify="left" if column == "system" else "right")
     for system in made.result.systems.values():
         interval = "–" if system.interval is None else " to ".join(f"{100 * bound:.1f}" for bound in system.interval)
@@ -142,6 +163,7 @@ def _systems(made: Decision) -> Table:
             "–" if system.latency is None else f"{system.latency.p50:.0f}",
             "–" if system.latency is None else f"{system.latency.p95:.0f}",
             "–" if system.seconds_to_build is None else f"{system.seconds_to_build:.0f}",
+            *([dollars(system.cost_per_query_usd)] if priced else []),
             style="bold" if system.id == made.verdict.system else None,
         )
     return table
@@ -198,14 +220,46 @@ def runs(records: Sequence[Mapping[str, Any]]) -> None:
         click.echo("No runs yet. Make one: groundtune decide")
 
 
-def models(records: Sequence[Mapping[str, Any]]) -> None:
-    """One line a model."""
+def models(records: Sequence[Mapping[str, Any]], *, in_full: bool) -> None:
+    """One line a model, or a single model in full."""
     for record in records:
+        if in_full:
+            _full(record)
+            continue
         metrics = ", ".join(f"{k} {v:.3f}" for k, v in record["metrics"].items() if v is not None)
         used = f"  in use as {record['used_as']}" if record["used_as"] else ""
-        click.echo(f"{record['model']}  {record['created'][:16]}  {record['examples']} examples  {metrics}{used}")
+        newer = f"\n  Note: {record['newer_base']}" if record["newer_base"] else ""
+        failed = f"  FAILED: {'; '.join(record['reasons'])}" if record["status"] == "failed" else ""
+        made = f"{record['created'][:16]}  {record['examples']} examples"
+        click.echo(f"{record['model']}  {made}  {metrics}{used}{failed}{newer}")
     if not records:
         click.echo("No tuned models yet. Make one: groundtune tune")
+
+
+def in_use(changed: Mapping[str, Any]) -> None:
+    """Which model a role uses now."""
+    click.echo(f"The {changed['role']} is now {changed['model'] or 'the base model'}.")
+
+
+def differences(found: Mapping[str, Any]) -> None:
+    """Two tuned models side by side; only what differs."""
+    out = console()
+    for section in ("made", "recipe", "gates"):
+        for name, (first, second) in found[section].items():
+            out.print(f"{name}: {_brief(first)} → {_brief(second)}")
+    for name, change in found["metrics"].items():
+        out.print(f"{name}: {_brief(change['first'])} → {_brief(change['second'])}")
+    if not any(found[section] for section in ("made", "recipe", "gates", "metrics")):
+        out.print("They do not differ.")
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, Mapping):
+        passed = value.get("passed")
+        return {True: "passed", False: "failed", None: "not shown"}[passed] if "passed" in value else str(dict(value))
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "–" if value is None else str(value)
 
 
 def _full(record: Mapping[str, Any]) -> None:

@@ -43,19 +43,21 @@ def has_failed(row: QueryRow, system: str) -> bool:
     return row.right[system] is False
 
 
-def cause_of(row: QueryRow, system: str, arms: Arms, scorer: Scorer, *, retrieves: bool) -> Failure:
+def cause_of(row: QueryRow, system: str, arms: Arms | None, scorer: Scorer, *, retrieves: bool) -> Failure:
     """Say why a system failed on a query.
 
     Args:
         row: The query with what every system made of it.
         system: One that failed on it.
-        arms: Of the same weights.
+        arms: Of the same weights; None for a system of the user's own, whose parts cannot be exchanged.
         scorer: What decided.
         retrieves: Whether the system has retrieval.
     """
     answer = row.answers[system]
     if found := _deterministic(answer, row.query, scorer):
         cause, proven, evidence = found
+    elif arms is None:
+        cause, proven, evidence = _not_exchangeable(answer, row.query)
     elif retrieves:
         cause, proven, evidence = _with_retrieval(answer, row.query, arms)
     else:
@@ -66,13 +68,16 @@ def cause_of(row: QueryRow, system: str, arms: Arms, scorer: Scorer, *, retrieve
 def evidence_rank(hits: Collection[Hit], query: Query) -> int | None:
     """Rank (from 1) of the first passage that holds labelled evidence, None when none does.
 
-    A passage holds evidence when it is of the same document and, where the label has offsets, overlaps them.
+    A passage holds evidence when it is of the same document and, where the label has offsets, overlaps them; or when
+    the labelled quote stands in it, which tells for passages of other people's retrievers without a place.
     """
     ranks = (hit.rank for hit in hits if any(_holds(hit.passage, evidence) for evidence in query.evidence))
     return min(ranks, default=None)
 
 
 def _holds(passage: Passage, evidence: Evidence) -> bool:
+    if evidence.quote and " ".join(evidence.quote.split()) in " ".join(passage.text.split()):
+        return True
     if passage.document != evidence.doc:
         return False
     if evidence.start is None or evidence.end is None:
@@ -111,6 +116,14 @@ def _repair(text: str, query: Query, scorer: Scorer) -> str | None:
         inner = re.search(r"\{.*\}", text, flags=re.DOTALL)
         return inner[0] if inner else None
     return None
+
+
+def _not_exchangeable(answer: Answer, query: Query) -> Found:
+    """A likely cause from what the user's own system showed: nothing was exchanged in it, so nothing is proven."""
+    if not answer.hits or not query.evidence:
+        return "not_proven", False, {"passages": len(answer.hits), "labelled_evidence": len(query.evidence)}
+    rank = evidence_rank(answer.hits, query)
+    return ("retrieval_miss" if rank is None else "reading"), False, {"evidence_rank": rank}
 
 
 def _without_retrieval(arms: Arms) -> Found:

@@ -53,6 +53,7 @@ def diagnose(
     *,
     scorer: Scorer,
     system: str | None = None,
+    concurrency: int = 1,
     progress: Progress | None = None,
 ) -> Diagnosis:
     """Find the cause of every failure, and what better retrieval and better reading would return.
@@ -64,6 +65,7 @@ def diagnose(
         ledger: Keeps the arms' answers under the experiment's run.
         scorer: The one that decided the experiment.
         system: The system with retrieval to make the ladder of; by default the better one.
+        concurrency: Most answers under way at the same time.
         progress: Called after each answer.
 
     Raises:
@@ -73,10 +75,14 @@ def diagnose(
     if not families:
         raise GateClosed("Nothing to diagnose: no system with retrieval was run. Run rag or tuned_rag first.")
     queries = needs_gold([row.query for row in result.rows])
-    answers = answer_all(gold, queries, ledger, result.run, progress=progress) if gold and queries else {}
+    answers = (
+        answer_all(gold, queries, ledger, result.run, concurrency=concurrency, progress=progress)
+        if gold and queries
+        else {}
+    )
     judged = _judge(answers, queries, scorer)
     chosen = system or max(families, key=lambda family: result.systems[family.retrieval].score or 0.0).retrieval
-    ladder = _ladder(result, judged, _family_of(chosen), scorer)
+    ladder = _ladder(result, judged, _family_of(chosen) or families[0], scorer)
     return Diagnosis(
         system=chosen,
         ladder=ladder,
@@ -104,8 +110,8 @@ def _failures(result: ExperimentResult, judged: Mapping[tuple[str, str], Outcome
         for system in result.systems:
             if has_failed(row, system):
                 family = _family_of(system)
-                retrieves = system == family.retrieval
-                arms = _arms(row, judged, family)
+                arms = _arms(row, judged, family) if family else None
+                retrieves = family is not None and system == family.retrieval
                 yield cause_of(row, system, arms, scorer, retrieves=retrieves)
 
 
@@ -116,8 +122,9 @@ def _arms(row: QueryRow, judged: Mapping[tuple[str, str], Outcome], family: Fami
     return Arms(gold=judged.get((gold_id(family.retrieval), row.query.id)), no_context=without)
 
 
-def _family_of(system: str) -> Family:
-    return next((f for f in FAMILIES if system in (f.retrieval, f.no_context)), FAMILIES[0])
+def _family_of(system: str) -> Family | None:
+    """None for an arm outside of the 2x2."""
+    return next((f for f in FAMILIES if system in (f.retrieval, f.no_context)), None)
 
 
 def _ladder(

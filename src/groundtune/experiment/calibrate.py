@@ -1,42 +1,19 @@
-"""Choices made on dev, before the test queries are touched: the few-shot set and when to abstain.
-
-The same two rules serve all systems, so no cell of the 2x2 is tuned harder than another.
-"""
+"""When to abstain, chosen on dev before the test queries are touched: one rule for all systems."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from groundtune.experiment.scorers import Scorer, is_right, score_answer
 from groundtune.records import Answer, Query
 
-__all__ = ["abstention_threshold", "best_on_dev"]
+__all__ = ["abstention_threshold"]
 
 SPARE = 0.01
 """Mean score on dev that may be given up to abstain more: the point that the verdict, too, does not ask about."""
 
 NEVER = 1.01
 """A threshold that no confidence reaches."""
-
-Candidate = TypeVar("Candidate")
-
-
-def best_on_dev(
-    candidates: Sequence[Candidate],
-    answer: Callable[[Candidate, Query], Answer],
-    dev: Sequence[Query],
-    scorer: Scorer,
-) -> Candidate:
-    """The candidate with the highest mean score on dev; the first among equals, and the only one without asking."""
-    if len(candidates) == 1 or not dev:
-        return candidates[0]
-
-    def mean_score(candidate: Candidate) -> float:
-        scores = [score_answer(scorer, answer(candidate, query), query).value for query in dev]
-        return sum(value for value in scores if value is not None) / len(dev)
-
-    return max(candidates, key=mean_score)
 
 
 def abstention_threshold(

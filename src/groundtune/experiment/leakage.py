@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from groundtune.errors import GateClosed
 from groundtune.experiment.normalise import tokens
-from groundtune.records import Example, Query
+from groundtune.records import Example, Query, Task
+from groundtune.training.gate.findings import LEAKAGE, Finding, Row
+from groundtune.training.gate.material import Embed
+from groundtune.training.gate.wording import content_words, numbers
 
-__all__ = ["Leak", "Leakage", "find_leaks", "refuse_leaks"]
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to unit vectors, shape (len(texts), dimensions)."""
+__all__ = ["Leak", "Leakage", "find_leaks", "leak_findings", "refuse_leaks"]
 
 _RUN_TOKENS = 8
 _RUN_SHARE = 0.5
+_NEIGHBOURS = 5
+_ALIKE = 0.85
 _SIMILAR = 0.95
 _SHOWN = 20
 _BLOCK = 1_000
@@ -31,22 +32,28 @@ class Leak:
     """A training example and an evaluation query that ask the same.
 
     Attributes:
-        kind: ``equal`` after normalisation; ``run``: a long common run of words; ``similar``: by embedding.
+        kind: ``equal`` after normalisation; ``run``: a long common run of words; ``reworded``: alike in meaning, with
+            the same words but for those without content; ``similar``: almost the same in meaning.
         strength: Words of the common run, or the cosine similarity.
     """
 
     example: str
     query: str
-    kind: Literal["equal", "run", "similar"]
+    kind: Literal["equal", "run", "reworded", "similar"]
     strength: float
 
-    def __str__(self) -> str:
-        how = {
+    @property
+    def how(self) -> str:
+        """In what they are the same, in words."""
+        return {
             "equal": "the same question",
             "run": f"{self.strength:.0f} words in a row in common",
+            "reworded": f"the same question in other words (cosine {self.strength:.3f})",
             "similar": f"almost the same meaning (cosine {self.strength:.3f})",
         }[self.kind]
-        return f"example {self.example!r} and query {self.query!r}: {how}"
+
+    def __str__(self) -> str:
+        return f"example {self.example!r} and query {self.query!r}: {self.how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +71,8 @@ class Leakage:
 
     @property
     def certain(self) -> tuple[Leak, ...]:
-        """Leaks in so many words (``equal`` or ``run``): these close the gate; ``similar`` ones are a warning."""
-        return tuple(leak for leak in self.leaks if leak.kind != "similar")
+        """Leaks in so many words (``equal`` or ``run``), whatever the task: these close the gate."""
+        return tuple(leak for leak in self.leaks if leak.kind in ("equal", "run"))
 
     @property
     def examples(self) -> frozenset[str]:
@@ -76,9 +83,11 @@ class Leakage:
 def find_leaks(examples: Sequence[Example], queries: Sequence[Query], *, embed: Embed | None = None) -> Leakage:
     """Compare the questions of training examples with evaluation queries, dev and test alike.
 
-    A pair leaks when both questions are equal after normalisation; when the longest run of words that both contain
-    has at least 8 words and makes at least half of the shorter question; or, with ``embed``, when their cosine
-    similarity is at least 0.95.
+    A pair leaks when both questions are equal after normalisation, or when the longest run of words that both contain
+    has at least 8 words and makes at least half of the shorter question. With ``embed`` the 5 examples nearest to each
+    query are compared too, if their cosine similarity is at least 0.85. They leak when the second look says that they
+    ask the same: the same numbers, and the same words but for those without content; with the same numbers alone, from
+    0.95 on.
     """
     found: dict[tuple[str, str], Leak] = {}
     for leak in (*_textual(examples, queries), *(_similar(examples, queries, embed) if embed else ())):
@@ -104,6 +113,69 @@ def refuse_leaks(leakage: Leakage) -> None:
         f"and not ability:\n{rows}{more}\n"
         "Remove these examples or these queries, then run the command again."
     )
+
+
+def leak_findings(
+    leakage: Leakage, examples: Sequence[Example], task: Task, lines: Mapping[str, int]
+) -> Iterator[Finding]:
+    """What leaked, as findings of the gate.
+
+    Questions in the same words close it. So does the same question in other words, unless the reply depends on little
+    more than what is meant (classify, extract): there people do ask alike, and that is worth a look.
+
+    Args:
+        leakage: What was found.
+        examples: The examples that it was found in.
+        task: What they teach.
+        lines: Example id -> line of the file.
+    """
+    closing = {"equal", "run", "reworded"} if task in ("answer", "write") else {"equal", "run"}
+    graver = [leak for leak in leakage.leaks if leak.kind in closing]
+    told = {leak.example for leak in graver}
+    reworded = [leak for leak in leakage.leaks if leak.kind == "reworded" and leak.example not in told]
+    told |= {leak.example for leak in reworded}
+    similar = [leak for leak in leakage.leaks if leak.example not in told]
+    if rows := _rows(graver, lines):
+        message = (
+            f"{len(rows)} examples ask what an evaluation query asks, so scores would show memory and not ability: "
+            "remove these examples or these queries"
+        )
+        yield Finding(kind=LEAKAGE, severity="refuse", message=message, rows=rows, fix="leave_out")
+    if rows := _rows(reworded, lines):
+        message = f"{len(rows)} examples ask what an evaluation query asks, in other words"
+        yield Finding(kind=LEAKAGE, severity="warn", message=message, rows=rows, fix="leave_out")
+    if rows := _rows(similar, lines):
+        message = f"{len(rows)} examples mean almost what an evaluation query means: scores are for familiar questions"
+        yield Finding(kind="similar_to_queries", severity="warn", message=message, rows=rows)
+    if leakage.shared_documents:
+        yield _shared(leakage.shared_documents, examples, lines)
+
+
+def _rows(leaks: Sequence[Leak], lines: Mapping[str, int]) -> tuple[Row, ...]:
+    details: dict[str, list[str]] = defaultdict(list)
+    for leak in leaks:
+        details[leak.example].append(f"query {leak.query!r}: {leak.how}")
+    rows = [Row(id=name, line=lines.get(name), detail=_joined(texts)) for name, texts in details.items()]
+    return tuple(sorted(rows, key=lambda row: row.line or 0))
+
+
+def _joined(texts: Sequence[str], most: int = 3) -> str:
+    more = [f"and {len(texts) - most} more queries"] if len(texts) > most else []
+    return "; ".join([*texts[:most], *more])
+
+
+def _shared(documents: Sequence[str], examples: Sequence[Example], lines: Mapping[str, int]) -> Finding:
+    rows = []
+    for example in examples:
+        shared = sorted({evidence.doc for evidence in example.evidence} & set(documents))
+        if shared:
+            detail = f"evidence in {', '.join(shared)}, as for queries"
+            rows.append(Row(id=example.id, line=lines.get(example.id), detail=detail))
+    message = (
+        f"{len(documents)} documents are evidence of examples and of queries: if documents will be asked about that "
+        "nobody trained on, split examples and queries by document"
+    )
+    return Finding(kind="shared_documents", severity="warn", message=message, rows=tuple(rows))
 
 
 def _textual(examples: Sequence[Example], queries: Sequence[Query]) -> Iterator[Leak]:
@@ -162,11 +234,26 @@ def _windows(words: list[str]) -> Iterator[tuple[str, ...]]:
 def _similar(examples: Sequence[Example], queries: Sequence[Query], embed: Embed) -> Iterator[Leak]:
     if not examples or not queries:
         return
+    trained = embed([example.question for example in examples])
     asked = embed([query.question for query in queries])
-    # Blocks keep the table of similarities small: thousands of examples by thousands of queries.
-    for first in range(0, len(examples), _BLOCK):
-        block = examples[first : first + _BLOCK]
-        cosines = embed([example.question for example in block]) @ asked.T
-        for row, column in np.argwhere(cosines >= _SIMILAR):
-            strength = float(cosines[row, column])
-            yield Leak(example=block[row].id, query=queries[column].id, kind="similar", strength=strength)
+    nearest = min(_NEIGHBOURS, len(examples))
+    # Blocks keep the table of similarities small: thousands of queries by thousands of examples.
+    for first in range(0, len(queries), _BLOCK):
+        cosines = asked[first : first + _BLOCK] @ trained.T
+        places = np.argpartition(-cosines, nearest - 1, axis=1)[:, :nearest]
+        for row, columns in enumerate(places):
+            query = queries[first + row]
+            for column in sorted(columns, key=lambda place: (-cosines[row, place], place)):
+                kind = _second_look(examples[column].question, query.question, float(cosines[row, column]))
+                if kind:
+                    strength = float(cosines[row, column])
+                    yield Leak(example=examples[column].id, query=query.id, kind=kind, strength=strength)
+
+
+def _second_look(trained: str, asked: str, cosine: float) -> Literal["reworded", "similar"] | None:
+    """Vectors alone cannot tell "version 2" from "version 3", nor "open" from "closed"."""
+    if cosine < _ALIKE or numbers(trained) != numbers(asked):
+        return None
+    if content_words(trained) == content_words(asked) != frozenset():
+        return "reworded"
+    return "similar" if cosine >= _SIMILAR else None

@@ -15,9 +15,12 @@ from groundtune.experiment.plan import Plan
 from groundtune.experiment.scorers import Score
 from groundtune.experiment.statistics import Interval
 from groundtune.experiment.statistics.clusters import Floats
+from groundtune.models.prices import NoPrice, Price
 from groundtune.records import Answer, Query
 
 __all__ = ["ExperimentResult", "QueryRow", "SystemResult"]
+
+UNTIMED = {"latency_ms": None, "timed": None, "first_token_ms": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class SystemResult:
         abstain_rate: Share of queries on which it said that it does not know.
         failed: Queries on which it gave neither an answer nor an abstention, of all test queries.
         uncited: Answers (no abstentions) without a citation.
-        input_tokens: Mean per query, None where they were not counted.
+        input_tokens: Mean per query, as in `groundtune.experiment.cost.Tokens`; None where they were not counted.
+        price: What a token costs, from where and when, or why that is not known; None where nobody asked.
         seconds_to_build: What tuning and indexing took, None where nobody measured it.
     """
 
@@ -49,6 +53,9 @@ class SystemResult:
     output_tokens: float | None
     cost_per_query_usd: float | None
     seconds_to_build: float | None
+    cached_tokens: float | None = None
+    reasoning_tokens: float | None = None
+    price: Price | NoPrice | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As ``experiment --json`` gives it; None is "not measured"."""
@@ -61,8 +68,14 @@ class SystemResult:
             "abstain_rate": _round(self.abstain_rate),
             "failed": self.failed,
             "cost_per_query_usd": self.cost_per_query_usd,
-            "latency_ms": self.latency and {"p50": _round(self.latency.p50), "p95": _round(self.latency.p95)},
-            "tokens": {"input": _round(self.input_tokens), "output": _round(self.output_tokens)},
+            "price": self.price and self.price.to_json(),
+            **(self.latency.to_json() if self.latency else UNTIMED),
+            "tokens": {
+                "input": _round(self.input_tokens),
+                "cached": _round(self.cached_tokens),
+                "output": _round(self.output_tokens),
+                "reasoning": _round(self.reasoning_tokens),
+            },
             "seconds_to_build": _round(self.seconds_to_build),
         }
 

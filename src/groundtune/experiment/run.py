@@ -1,48 +1,38 @@
-"""Run systems over queries: the same queries for all, interleaved, every answer kept at once."""
+"""A whole comparison: every system answers every query, the answers are judged, and what they show is worked out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from time import perf_counter
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from groundtune.errors import GateClosed, GroundtuneError, StorageError
+from groundtune.errors import GateClosed
+from groundtune.experiment.asking import AnswersQueries, Progress, answer_all
 from groundtune.experiment.baseline import constant_baseline
+from groundtune.experiment.cost import cost_per_query, mean_tokens
 from groundtune.experiment.effects import Effects, estimate_effects
-from groundtune.experiment.latency import TokenPrice, cost_per_query, measure_latency
+from groundtune.experiment.latency import measure_latency
 from groundtune.experiment.plan import plan_experiment
 from groundtune.experiment.results import ExperimentResult, QueryRow, SystemResult
 from groundtune.experiment.scorers import Scorer, is_right, score_answer
 from groundtune.experiment.statistics import mean_interval, rate_interval
+from groundtune.models.prices import NoPrice, Price
 from groundtune.records import SYSTEM_IDS, Answer, Query
 from groundtune.storage.ledger import Ledger, ScoreRecord
 
-__all__ = ["AnswersQueries", "Measured", "analyse", "answer_all", "judge", "run_experiment"]
-
-Progress = Callable[[int, int], None]
-"""Called with (answers there are, answers there will be)."""
-
-
-class AnswersQueries(Protocol):
-    """Anything that answers queries: one of the four systems, or a counterfactual arm."""
-
-    @property
-    def id(self) -> str:
-        """The name under which its answers are kept."""
-        ...
-
-    def answer(self, query: Query) -> Answer:
-        """Answer one query."""
-        ...
+__all__ = ["AnswersQueries", "Measured", "Progress", "analyse", "answer_all", "judge", "run_experiment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What is known of a system besides its answers."""
+    """What is known of systems besides their answers, each by system.
+
+    Attributes:
+        seconds_to_build: As in `SystemResult`.
+        prices: What a token costs, or why nobody knows; a missing one is a model that nobody asked about.
+    """
 
     seconds_to_build: Mapping[str, float | None] = field(default_factory=dict)
-    prices: Mapping[str, TokenPrice] = field(default_factory=dict)
+    prices: Mapping[str, Price | NoPrice] = field(default_factory=dict)
 
 
 def run_experiment(
@@ -55,6 +45,7 @@ def run_experiment(
     clusters: Mapping[str, str],
     seed: int,
     measured: Measured | None = None,
+    concurrency: int = 1,
     progress: Progress | None = None,
 ) -> ExperimentResult:
     """Compare systems on the same queries.
@@ -71,46 +62,20 @@ def run_experiment(
         clusters: Query id -> cluster id, as of `split_queries`.
         seed: Of every resampling.
         measured: Build times and prices.
+        concurrency: Most answers under way at the same time.
         progress: Called after each answer.
 
     Raises:
         GateClosed: when there is no test query.
+        BudgetSpent: when a budget does not allow a further call; says what is missing.
         StorageError: when an answer cannot be recorded.
     """
     if not queries:
         raise GateClosed("There is no test query to compare systems on. Add labelled queries; 50 are a beginning.")
-    answers = answer_all(systems, queries, ledger, run, progress=progress)
+    answers = answer_all(systems, queries, ledger, run, concurrency=concurrency, progress=progress)
     rows = judge(answers, list(systems), queries, scorer, clusters=clusters)
     ledger.record_scores(run, _score_records(rows, scorer))
     return analyse(run, rows, scorer, seed=seed, measured=measured or Measured())
-
-
-def answer_all(
-    systems: Mapping[str, AnswersQueries],
-    queries: Sequence[Query],
-    ledger: Ledger,
-    run: str,
-    *,
-    progress: Progress | None = None,
-) -> dict[tuple[str, str], Answer]:
-    """Have every system answer every query, by (system, query id), and record each answer as soon as it is there.
-
-    Systems take turns, and the order in which they do so rotates from query to query, so that a slow minute of the
-    machine or of an endpoint falls on all of them. Each system that has work to do answers once unrecorded, so that
-    loading weights does not count as latency.
-    """
-    kept = {key: answer for key, answer in ledger.answers(run).items() if answer.error is None and key[0] in systems}
-    wanted = [key for key in _interleaved(list(systems), queries) if (key[0], key[1].id) not in kept]
-    for name in dict.fromkeys(name for name, _ in wanted):
-        _answer(name, systems[name], queries[0])
-    total = len(systems) * len(queries)
-    for done, (name, query) in enumerate(wanted, start=total - len(wanted) + 1):
-        answer = _answer(name, systems[name], query)
-        ledger.record_answer(run, answer)
-        kept[name, query.id] = answer
-        if progress:
-            progress(done, total)
-    return kept
 
 
 def judge(
@@ -148,27 +113,6 @@ def analyse(run: str, rows: tuple[QueryRow, ...], scorer: Scorer, *, seed: int, 
     )
 
 
-def _interleaved(systems: list[str], queries: Sequence[Query]) -> Iterator[tuple[str, Query]]:
-    for turn, query in enumerate(queries):
-        first = turn % len(systems)
-        for name in systems[first:] + systems[:first]:
-            yield name, query
-
-
-def _answer(name: str, system: AnswersQueries, query: Query) -> Answer:
-    """One answer, timed; a system that fails gives an answer with ``error``."""
-    began = perf_counter()
-    try:
-        answer = system.answer(query)
-    except StorageError:
-        # Not the system's failure: without a disk to record on, going on would lose answers.
-        raise
-    except (GroundtuneError, OSError, RuntimeError, ValueError, ArithmeticError, LookupError) as error:
-        answer = Answer(query=query.id, system=name, text="", error=f"{type(error).__name__}: {error}")
-    elapsed = 1e3 * (perf_counter() - began)
-    return replace(answer, query=query.id, system=name, milliseconds={"total": elapsed, **answer.milliseconds})
-
-
 def _score_records(rows: Sequence[QueryRow], scorer: Scorer) -> Iterator[ScoreRecord]:
     for row in rows:
         for name, score in row.scores.items():
@@ -198,7 +142,7 @@ def _system(
     wrong = [row.is_wrong(name) for row in counted]
     answers = [row.answers[name] for row in rows]
     abstained = [row.answers[name].abstained for row in counted]
-    usages = [answer.usage for answer in answers if answer.usage is not None]
+    tokens, price = mean_tokens(answers), measured.prices.get(name)
     return SystemResult(
         id=name,
         n=len(counted),
@@ -210,9 +154,12 @@ def _system(
         failed=sum(answer.error is not None for answer in answers),
         uncited=sum(answer.error is None and not answer.abstained and not answer.citations for answer in answers),
         latency=measure_latency(answers, [row.cluster for row in rows], seed=seed),
-        input_tokens=_mean([usage.input_tokens for usage in usages]),
-        output_tokens=_mean([usage.output_tokens for usage in usages]),
-        cost_per_query_usd=cost_per_query(answers, measured.prices.get(name)),
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_tokens=tokens.cached,
+        reasoning_tokens=tokens.reasoning,
+        cost_per_query_usd=cost_per_query(answers, price),
+        price=price,
         seconds_to_build=measured.seconds_to_build.get(name),
     )
 
@@ -232,6 +179,10 @@ def _notes(rows: Sequence[QueryRow], counted: Sequence[QueryRow], systems: Seque
         if failed:
             first = next(row.answers[name].error for row in rows if row.answers[name].error is not None)
             yield f"{name} failed on {failed} of {len(rows)} queries, the first time with: {first}"
+    again = {name: sum(row.answers[name].from_cache for row in rows) for name in systems}
+    if any(count > 1 for count in again.values()):  # one is the first query's, asked beforehand to warm up
+        counts = ", ".join(f"{name} {count}" for name, count in again.items())
+        yield f"Of {len(rows)} answers each, these came from the cache, and their times do not count: {counts}."
     if len(counted) < len(rows):
         left_out = len(rows) - len(counted)
         yield f"{left_out} of {len(rows)} queries could not be scored for every system and do not count."

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from groundtune.records import Prompt, Reply
+    from groundtune.records import Completion, Message, Prompt, Reply
 
-__all__ = ["EmbeddingModel", "Model"]
+__all__ = ["Chat", "EmbeddingModel", "Model"]
 
 
 class Model(Protocol):
@@ -46,4 +46,41 @@ class EmbeddingModel(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts: shape (len(texts), dimensions), each row of length 1."""
+        ...
+
+
+class Chat(Protocol):
+    """A model that writes the next turn of a conversation: an endpoint, or local weights."""
+
+    @property
+    def name(self) -> str:
+        """Everything that determines what it writes besides the conversation: endpoint, model, weights, sampling."""
+        ...
+
+    @property
+    def context_window(self) -> int | None:
+        """Most tokens of a conversation with its next turn; None where nobody knows."""
+        ...
+
+    def complete(
+        self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None, choices: Sequence[str] = ()
+    ) -> Completion:
+        """Write the next turn.
+
+        Args:
+            messages: The conversation so far.
+            schema: JSON Schema that the text should satisfy; enforced where the provider can, not checked here.
+            choices: Texts of which it should write one; enforced where the provider can, not checked here.
+
+        Raises:
+            ModelError: when it failed for good: after retries, where retrying was worth it.
+        """
+        ...
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[str | Completion]:
+        """Write the next turn piece by piece; the last item is the whole `Completion`.
+
+        Raises:
+            ModelError: also half way, when the stream is cut.
+        """
         ...

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 
 from groundtune.errors import ProjectError
-from groundtune.project.measuring import load_models, retriever
+from groundtune.experiment.run import AnswersQueries
+from groundtune.experiment.scorers import primary_scorer
+from groundtune.project.further import FurtherArms
+from groundtune.project.measuring import make_retriever
+from groundtune.project.providers import base_model, own_checkpoint, tuned_model
 from groundtune.project.workspace import Workspace
 from groundtune.records import SYSTEM_IDS, Answer, Demonstration, Document, Hit, Query
 from groundtune.storage.ledger import RunRecord
 from groundtune.systems import Parts, PromptTemplate, System, build_systems
+from groundtune.training.registry import checkpoints
 
 LIKELY = 0.5
 """Before anything was calibrated on the project's queries, it answers when it is more likely right than not."""
 
 
 class ProjectAnswerer:
-    """Answers with the systems of the project's last finished run, as they were measured.
+    """Answers with the systems of the project's last finished run, as they were measured, those beside the four too.
 
     Before the first run there are the systems that need no tuned weights, without few-shot examples.
     """
@@ -46,7 +51,7 @@ class ProjectAnswerer:
 
     def systems(self) -> Sequence[str]:
         """The systems that can be named, simplest first."""
-        return [name for name in SYSTEM_IDS if name in self._systems]
+        return list(self._systems)
 
     def ask(self, question: str, system: str | None = None, groups: Sequence[str] = ()) -> Answer:
         """Answer one question.
@@ -54,15 +59,37 @@ class ProjectAnswerer:
         Raises:
             ProjectError: when the system is unknown, or the documents have not been indexed yet.
         """
+        return self._chosen(system, groups).answer(Query(id="ask", question=question))
+
+    def stream(
+        self, question: str, system: str | None = None, groups: Sequence[str] = ()
+    ) -> Generator[str | Answer, None, None]:
+        """Answer one question piece by piece, then the whole answer.
+
+        Raises:
+            ProjectError: as of `ask`.
+        """
+        chosen = self._chosen(system, groups)
+        query = Query(id="ask", question=question)
+        if isinstance(chosen, System):
+            yield from chosen.stream(query)
+            return
+        answer = chosen.answer(query)
+        if answer.text:
+            yield answer.text
+        yield answer
+
+    def _chosen(self, system: str | None, groups: Sequence[str]) -> AnswersQueries:
         del groups  # This version indexes no access groups beyond "everyone"; see docs/decisions/0005-access-groups.md.
         name = system or self.default
         if name not in self._systems:
             raise ProjectError(f"There is no system {name!r} to ask; there are: {', '.join(self.systems())}.")
         chosen = self._systems[name]
-        if chosen.retriever and self._workspace.knowledge.count() == 0:
+        retrieves = isinstance(chosen, System) and chosen.retriever is not None
+        if retrieves and self._workspace.knowledge.count() == 0:
             folder = self._workspace.folder
             raise ProjectError(f"Nothing is indexed yet, and {name} retrieves. Run: groundtune sync --project {folder}")
-        return chosen.answer(Query(id="ask", question=question))
+        return chosen
 
     def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """The best passages, and the milliseconds of the stages."""
@@ -78,12 +105,24 @@ class ProjectAnswerer:
         return max(finished, key=lambda run: run.finished_at or "", default=None)
 
     @cached_property
-    def _systems(self) -> dict[str, System]:
+    def _systems(self) -> dict[str, AnswersQueries]:
+        """The four, as far as there are weights for them, and those beside them that the run has measured."""
+        four = self._four()
+        measured = set(((self._run.result if self._run else None) or {}).get("systems", {}))
+        if measured <= set(SYSTEM_IDS):
+            return dict(four)
+        settings = self._workspace.settings
+        scorer = primary_scorer(settings.experiment.primary, settings.project.task)
+        beside = FurtherArms(self._workspace, scorer, lambda *_: None).arms(four["prompt"])
+        return {**four, **{name: arm for name, arm in beside.items() if name in measured}}
+
+    def _four(self) -> dict[str, System]:
         record = self._run.record if self._run else {}
         choices = record.get("choices") or {"examples": [], "answer_from": dict.fromkeys(SYSTEM_IDS, LIKELY)}
         checkpoint = record.get("checkpoint")
-        folder = self._workspace.home / "models" / checkpoint if checkpoint else None
-        base, tuned = load_models(self._workspace, folder if folder and folder.is_dir() else None)
+        known = {found.id: found for found in checkpoints(self._workspace.home / "models")} if checkpoint else {}
+        used = known.get(checkpoint or "") if self._run else own_checkpoint(self._workspace)
+        base, tuned = base_model(self._workspace), tuned_model(self._workspace, used)
         settings = self._workspace.settings.project
         examples = self._workspace.examples(skip_bad=True) if settings.task == "classify" else []
         template = PromptTemplate(
@@ -92,12 +131,13 @@ class ProjectAnswerer:
             examples=tuple(Demonstration(**example) for example in choices["examples"]),
             labels=self._workspace.labels(examples),
             schema=self._workspace.schema,
+            datamark=self._workspace.settings.model.datamark,
         )
         parts = Parts(
             base=base,
             tuned=tuned,
             template=template,
-            retriever=retriever(self._workspace),
+            retriever=make_retriever(self._workspace),
             answer_from=choices["answer_from"],
         )
         return build_systems(parts)

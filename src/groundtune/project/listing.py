@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from groundtune.errors import ProjectError
+from groundtune.errors import ProjectError, WeightsError
+from groundtune.project.providers import local_name
 from groundtune.project.workspace import Workspace
+from groundtune.training.card import ROLE_OF_KIND, Card
+from groundtune.training.card_differences import compare, newer_base
+from groundtune.training.registry import checkpoint, checkpoints, promote, promoted, rollback
+
+ROLES = ("generator", "embedding", "reranker")
+"""What a tuned model can be used as."""
 
 
 def list_runs(workspace: Workspace, run: str | None) -> list[dict[str, Any]]:
@@ -44,16 +52,55 @@ def list_models(workspace: Workspace, model: str | None) -> list[dict[str, Any]]
     Raises:
         ProjectError: when there is no model of this id.
     """
-    from groundtune.training.registry import checkpoints, promoted
-
-    home = workspace.home / "models"
-    found = checkpoints(home)
-    used = {role: chosen.id for role in ("generator", "embedding") if (chosen := promoted(home, role))}
-    rows = [
-        {"model": c.id, "used_as": next((role for role, name in used.items() if name == c.id), None), **asdict(c.card)}
+    home = registry(workspace)
+    found = checkpoints(home) if model is None else [checkpoint(home, model)]
+    used = {role: chosen.id for role in ROLES if (chosen := promoted(home, role))}
+    return [
+        {
+            "model": c.id,
+            "used_as": next((role for role, name in used.items() if name == c.id), None),
+            "newer_base": _newer_base(workspace, c.card),
+            **asdict(c.card),
+        }
         for c in found
-        if model is None or c.id == model
     ]
-    if model is not None and not rows:
-        raise ProjectError(f"No model {model!r}; there are: {', '.join(c.id for c in found) or 'none'}.")
-    return rows
+
+
+def _newer_base(workspace: Workspace, card: Card) -> str | None:
+    """What to say where the name of a model's base stands for other local weights than those that it was made from."""
+    settings = workspace.settings.model
+    if card.kind != "generator" or settings.provider != "transformers" or card.base_name != settings.name:
+        return None
+    from groundtune.models.transformers import weights_sha256
+    from groundtune.models.transformers.places import find_weights
+
+    try:
+        return newer_base(card, weights_sha256(find_weights(local_name(workspace, settings.name))))
+    except WeightsError:
+        return None
+
+
+def promote_model(workspace: Workspace, model: str, *, force: bool) -> dict[str, Any]:
+    """Put a tuned model to use in its role; see `registry.promote`."""
+    home = registry(workspace)
+    role = ROLE_OF_KIND[checkpoint(home, model).card.kind]
+    promote(home, role, model, force=force)
+    return {"role": role, "model": model}
+
+
+def roll_back_model(workspace: Workspace, role: str) -> dict[str, Any]:
+    """Return a role to the model before; see `registry.rollback`."""
+    before = rollback(registry(workspace), role)
+    return {"role": role, "model": before.id if before else None}
+
+
+def compare_models(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
+    """How two tuned models differ: data, recipe, metrics, gates."""
+    home = registry(workspace)
+    found = compare(checkpoint(home, first).card, checkpoint(home, second).card)
+    return {"first": first, "second": second, **asdict(found)}
+
+
+def registry(workspace: Workspace) -> Path:
+    """The folder of the tuned models."""
+    return workspace.home / "models"

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundtune import __version__
-from groundtune.experiment.calibrate import abstention_threshold, best_on_dev
-from groundtune.experiment.run import Measured, answer_all, run_experiment
-from groundtune.experiment.scorers import Scorer, primary_scorer
+from groundtune.experiment.calibrate import abstention_threshold
+from groundtune.experiment.run import AnswersQueries, Measured, answer_all, run_experiment
+from groundtune.experiment.scorers import Scorer, primary_scorer, score_answer
+from groundtune.project.further import FurtherArms
+from groundtune.project.providers import base_model, prices, tuned_model
 from groundtune.project.workspace import Workspace, file_hash, fingerprint
 from groundtune.records import Answer, Demonstration, Example, Query
 from groundtune.settings import settings_json
 from groundtune.systems import (
     GoldEvidence,
     KnowledgeRetriever,
+    Origins,
     Parts,
     PromptTemplate,
+    Retriever,
     System,
     build_systems,
     candidate_sets,
+    choose_set,
+    load_retriever,
     with_evidence,
 )
 from groundtune.systems.prompt import TEMPLATE_VERSION
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
     from groundtune.experiment.results import ExperimentResult
     from groundtune.models import Model
     from groundtune.training.registry import Checkpoint
+
+MOST_FEW_SHOT_ANSWERS = 200
+"""Answers that the choice of few-shot examples may take of a model that costs money or time."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 where nobody knows it."""
@@ -87,19 +95,38 @@ class Measuring:
             "queries": file_hash(workspace.queries_path),
             "examples": file_hash(workspace.examples_path),
             "knowledge": workspace.knowledge.version,
+            "fusion": workspace.knowledge.alpha,
             "embedding": workspace.embedding.name,
             "models": {"base": self.models[0].name, "tuned": self.models[1].name if self.models[1] else None},
+            "retriever": getattr(self.retriever, "name", None),
+            "further": self.further.record,
             "checkpoint": self._tuned.id if self._tuned else None,
         }
 
     @cached_property
     def models(self) -> tuple[Model, Model | None]:
         """The model as it comes, and with tuned weights."""
-        return load_models(self._workspace, self._tuned.folder if self._tuned else None)
+        return base_model(self._workspace), tuned_model(self._workspace, self._tuned)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """What both retrieval cells search."""
+        return make_retriever(self._workspace)
+
+    @cached_property
+    def further(self) -> FurtherArms:
+        """What is measured beside the four."""
+        return FurtherArms(self._workspace, self.scorer, self._progress)
 
     def systems(self, choices: Choices) -> dict[str, System]:
         """The cells of the 2x2."""
         return build_systems(self._parts(choices.examples, choices.answer_from))
+
+    @cached_property
+    def arms(self) -> Mapping[str, AnswersQueries]:
+        """The cells of the 2x2, then the further arms."""
+        four = self.systems(self.choices)
+        return {**four, **self.further.arms(four["prompt"])}
 
     def _parts(self, examples: tuple[Demonstration, ...], answer_from: Mapping[str, float]) -> Parts:
         workspace = self._workspace
@@ -110,8 +137,13 @@ class Measuring:
             examples=examples,
             labels=workspace.labels(self._examples),
             schema=workspace.schema,
+            datamark=workspace.settings.model.datamark,
         )
-        return Parts(base=base, tuned=tuned, template=template, retriever=retriever(workspace), answer_from=answer_from)
+        return Parts(base=base, tuned=tuned, template=template, retriever=self.retriever, answer_from=answer_from)
+
+    def parts_with(self, tuned: Model) -> Parts:
+        """The parts of the four with these tuned weights, before anything is chosen on dev."""
+        return replace(self._parts((), {}), tuned=tuned)
 
     @cached_property
     def choices(self) -> Choices:
@@ -146,10 +178,27 @@ class Measuring:
             f"prompt#{n}": replace(build_systems(self._parts(chosen, {}))["prompt"], id=f"prompt#{n}")
             for n, chosen in enumerate(sets)
         }
+
+        def scores(n: int, queries: Sequence[Query]) -> list[float]:
+            name = f"prompt#{n}"
+            answers = self._answer({name: candidates[name]}, queries, run, "Choosing few-shot examples")
+            return [self.score(answers[name, query.id], query) or 0.0 for query in queries]
+
         dev = self._workspace.split.dev
-        answers = self._answer(candidates, dev, run, "Choosing few-shot examples")
-        best = best_on_dev(range(len(sets)), lambda n, query: answers[f"prompt#{n}", query.id], dev, self.scorer)
-        return sets[best]
+        # The embedded model answers for nothing, so every set answers every query there.
+        free = self._workspace.settings.model.provider == "embedded"
+        most = len(sets) * len(dev) * len(sets) if free else MOST_FEW_SHOT_ANSWERS
+        return sets[choose_set(len(sets), dev, scores, most_answers=most, seed=settings.experiment.seed)]
+
+    def plain_answers(self) -> dict[tuple[str, str], Answer]:
+        """What the four say on dev without few-shot examples, by (system, query id)."""
+        run = f"{fingerprint(self.record)}-plain"
+        self._workspace.ledger.start_run(run, kind="dev", record=self.record)
+        return self._answer(build_systems(self._parts((), {})), self._workspace.split.dev, run, "Answering dev queries")
+
+    def score(self, answer: Answer, query: Query) -> float | None:
+        """What the deciding scorer makes of an answer."""
+        return score_answer(self.scorer, answer, query).value
 
     def _answer(
         self, systems: Mapping[Any, System], queries: Sequence[Query], run: str, stage: str
@@ -158,8 +207,19 @@ class Measuring:
             return {}
         ledger = self._workspace.ledger
         return answer_all(
-            systems, queries, ledger, run, progress=lambda done, total: self._progress(stage, done, total)
+            systems,
+            queries,
+            ledger,
+            run,
+            concurrency=self.concurrency,
+            progress=lambda done, total: self._progress(stage, done, total),
         )
+
+    @property
+    def concurrency(self) -> int:
+        """Most questions under way; the embedded model uses all cores for one."""
+        settings = self._workspace.settings.model
+        return 1 if settings.provider == "embedded" else settings.concurrency
 
     def measure(self) -> ExperimentResult:
         """The comparison on the test queries, from the ledger where it holds the answers already."""
@@ -167,14 +227,15 @@ class Measuring:
         choices = self.choices
         workspace.ledger.start_run(self.run, kind="experiment", record=self.record | {"choices": choices.to_json()})
         return run_experiment(
-            self.systems(choices),
+            self.arms,
             workspace.split.test,
             workspace.ledger,
             self.run,
             scorer=self.scorer,
             clusters=workspace.split.clusters,
             seed=workspace.settings.experiment.seed,
-            measured=Measured(seconds_to_build=self._build_seconds(choices)),
+            measured=Measured(seconds_to_build=self._build_seconds(choices), prices=prices(workspace, self._tuned)),
+            concurrency=self.concurrency,
             progress=lambda done, total: self._progress("Answering the test queries", done, total),
         )
 
@@ -192,19 +253,12 @@ class Measuring:
         return {"prompt": choices.seconds, "rag": indexing, "tuned": tuning, "tuned_rag": both}
 
 
-def load_models(workspace: Workspace, checkpoint: Path | None) -> tuple[Model, Model | None]:
-    """The base model and, where there is a checkpoint, the tuned one."""
-    from groundtune.models.embedded.model import EmbeddedModel
-
-    # The encoder is compiled once: the knowledge base's serves the models too, unless it was tuned for retrieval.
-    shared = None if workspace.settings.model.embedding.checkpoint else workspace.embedding
-    base = EmbeddedModel.load(workspace.weights, embedding=shared)
-    return base, EmbeddedModel.load(workspace.weights, checkpoint, embedding=shared) if checkpoint else None
-
-
-def retriever(workspace: Workspace) -> KnowledgeRetriever:
-    """The one retriever of both retrieval cells."""
+def make_retriever(workspace: Workspace) -> Retriever:
+    """The one retriever of both retrieval cells: the knowledge base, or the user's own."""
     settings = workspace.settings.knowledge
+    if settings.retriever:
+        origins = Origins(workspace.knowledge)
+        return load_retriever(settings.retriever, workspace.folder, passages=settings.passages, origins=origins)
     return KnowledgeRetriever(workspace.knowledge, settings.passages, settings.search)
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundtune.errors import ProjectError
+from groundtune.errors import NotConfirmed, ProjectError
 from groundtune.project.results import CheckReport, Decision, Found, TuneReport
 from groundtune.project.workspace import Workspace
 from groundtune.settings import FILE_NAME
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.knowledge import SyncReport
     from groundtune.project.answering import ProjectAnswerer
+    from groundtune.project.generators import Confirm
     from groundtune.project.measuring import Measuring, Progress
     from groundtune.records import Answer, Example
+    from groundtune.training.learning_curve import LearningCurve
 
 What = Literal["generator", "embedding", "all"]
 
@@ -26,23 +28,38 @@ What = Literal["generator", "embedding", "all"]
 class Project:
     """A project folder. ``Project.open("my-project").decide()`` is the whole job; each verb works by itself too."""
 
-    def __init__(self, workspace: Workspace, progress: Progress) -> None:
+    def __init__(self, workspace: Workspace, progress: Progress, confirm: Confirm) -> None:
         self._workspace = workspace
         self._progress = progress
+        self._confirm = confirm
 
     @classmethod
-    def open(cls, folder: str | Path, *, progress: Progress | None = None) -> Project:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        progress: Progress | None = None,
+        budget_usd: float | None = None,
+        confirm: Confirm | None = None,
+    ) -> Project:
         """Open a project; nothing is loaded before it is needed.
 
         Args:
             folder: Holds groundtune.toml.
             progress: Called with (stage, done, total) during long work.
+            budget_usd: What calls to paid models may cost in all, in US dollars; never exceeded.
+            confirm: Shown what a tuning is about to send, pay or promise; without it the answer is no.
 
         Raises:
-            ProjectError: when the folder is no project.
+            ProjectError: when the folder is no project, or the budget no positive amount.
             SettingsError: when its settings are wrong; names every fault.
         """
-        return cls(Workspace(Path(folder)), progress or _silent)
+        workspace = Workspace(Path(folder))
+        if budget_usd is not None:
+            from groundtune.models.budget import Budget
+
+            workspace.budget = Budget(budget_usd)
+        return cls(workspace, progress or _silent, confirm or _refuse)
 
     @staticmethod
     def init(folder: str | Path) -> list[Path]:
@@ -76,11 +93,16 @@ class Project:
 
     # -- verbs
 
-    def check(self, *, skip_bad: bool = False) -> CheckReport:
-        """Gates on documents, examples and queries, and what the query set can show."""
+    def check(self, *, skip_bad: bool = False, fix: bool = False) -> CheckReport:
+        """Gates on documents, examples and queries, and what the query set can show.
+
+        Args:
+            skip_bad: Broken example rows do not close the gate.
+            fix: Write a cleaned copy of the examples next to them, where there is anything to clean.
+        """
         from groundtune.project.checking import check_project
 
-        return check_project(self._workspace, skip_bad=skip_bad)
+        return check_project(self._workspace, skip_bad=skip_bad, fix=fix)
 
     def sync(self) -> SyncReport:
         """Make the knowledge base equal to the documents; without documents, to the examples."""
@@ -123,12 +145,34 @@ class Project:
             GateClosed: when there are too few examples, rows are broken, or examples leak into the queries.
             MissingExtra: when the training libraries are not installed.
         """
-        from groundtune.project.tuning import tune_project
+        from groundtune.project.searching import learn_fusion
+        from groundtune.project.tuning import Wish, tune_project
 
         self._refuse_leaks(self._workspace.examples(skip_bad=skip_bad))
         self.sync()
         with self._workspace.exclusive():
-            return tune_project(self._workspace, what, force=force, skip_bad=skip_bad, progress=self._progress)
+            learn_fusion(self._workspace)
+            wish = Wish(force=force, skip_bad=skip_bad, confirm=self._confirm)
+            return tune_project(self._workspace, what, wish, self._progress)
+
+    def learning_curve(self, target: float | None = None, *, skip_bad: bool = False) -> LearningCurve:
+        """Train on growing shares of the examples, and say how many more the target takes (a range), or that it is out
+        of reach.
+
+        Args:
+            target: Score in [0, 1] of the deciding scorer; None draws the curve alone.
+            skip_bad: Go on with the good rows.
+
+        Raises:
+            GateClosed: when there are too few examples or dev queries, or each training would be paid for.
+        """
+        from groundtune.project.curve import measure_curve
+
+        examples = self._workspace.examples(skip_bad=skip_bad)
+        self._refuse_leaks(examples)
+        self.sync()
+        with self._workspace.exclusive():
+            return measure_curve(self._workspace, examples, target, self._progress)
 
     def experiment(self, *, skip_bad: bool = False) -> Decision:
         """The 2x2 on the test queries with the newest tuned weights, and the verdict.
@@ -137,11 +181,14 @@ class Project:
             ProjectError: when nothing has been tuned yet.
             GateClosed: when examples leak into the queries.
         """
+        from groundtune.project.searching import learn_fusion
+
         examples = self._workspace.examples(skip_bad=skip_bad)
         self._refuse_leaks(examples)
         if self.sync().passages == 0:
             raise ProjectError(f"{self.folder}: the knowledge base is empty; add documents or examples, then sync.")
         with self._workspace.exclusive():
+            learn_fusion(self._workspace)
             return self._measure(self._measuring(examples))
 
     def diagnose(self, run: str | None = None) -> Diagnosis:
@@ -151,9 +198,12 @@ class Project:
             return self._diagnose(self._measuring_of(decision), decision)
 
     def decide(self, *, force: bool = False, skip_bad: bool = False) -> Decision:
-        """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose, report."""
-        tuned = self.tune("generator", force=force, skip_bad=skip_bad)
-        notes = tuple(warning for report in tuned for warning in report.warnings)
+        """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose, report.
+
+        Nothing is tuned where the settings name a model that is tuned already, or where nobody confirms what a provider
+        would charge: then the tuned systems are left out, and a note says so.
+        """
+        notes = self._tuned_for_decision(force=force, skip_bad=skip_bad)
         examples = self._workspace.examples(skip_bad=skip_bad)
         with self._workspace.exclusive():
             measuring = self._measuring(examples)
@@ -179,6 +229,29 @@ class Project:
 
         return list_models(self._workspace, model)
 
+    def promote(self, model: str, *, force: bool = False) -> dict[str, Any]:
+        """Put a tuned model to use.
+
+        Raises:
+            GateClosed: when it failed its gates; ``force`` takes it all the same.
+            ProjectError: when there is no such model.
+        """
+        from groundtune.project.listing import promote_model
+
+        return promote_model(self._workspace, model, force=force)
+
+    def roll_back(self, role: str = "generator") -> dict[str, Any]:
+        """Return a role (``generator``, ``embedding``, ``reranker``) to the model that it used before."""
+        from groundtune.project.listing import roll_back_model
+
+        return roll_back_model(self._workspace, role)
+
+    def compare_models(self, first: str, second: str) -> dict[str, Any]:
+        """How two tuned models differ: data, recipe, metrics, gates."""
+        from groundtune.project.listing import compare_models
+
+        return compare_models(self._workspace, first, second)
+
     def answerer(self, system: str | None = None) -> ProjectAnswerer:
         """What the service serves: the systems of the last run, ready to answer from several threads."""
         from groundtune.project.answering import ProjectAnswerer
@@ -187,6 +260,17 @@ class Project:
 
     # -- between the verbs
 
+    def _tuned_for_decision(self, *, force: bool, skip_bad: bool) -> tuple[str, ...]:
+        if self._workspace.settings.model.tuned:
+            self.experiment(skip_bad=skip_bad)
+            return ()
+        try:
+            reports = self.tune("generator", force=force, skip_bad=skip_bad)
+        except NotConfirmed:
+            self.experiment(skip_bad=skip_bad)
+            return ("Tuning was not confirmed, so tuned and tuned_rag were not measured.",)
+        return tuple(warning for report in reports for warning in report.warnings)
+
     def _refuse_leaks(self, examples: Sequence[Example]) -> None:
         from groundtune.experiment.leakage import find_leaks, refuse_leaks
 
@@ -194,10 +278,10 @@ class Project:
 
     def _measuring(self, examples: Sequence[Example]) -> Measuring:
         from groundtune.project.measuring import Measuring
-        from groundtune.training.registry import promoted
+        from groundtune.project.providers import own_checkpoint
 
-        checkpoint = promoted(self._workspace.home / "models", "generator")
-        if checkpoint is None:
+        checkpoint = own_checkpoint(self._workspace)
+        if checkpoint is None and self._workspace.settings.model.provider == "embedded":
             raise ProjectError(
                 f"{self.folder} has no tuned model yet. Make one: groundtune tune --project {self.folder}  "
                 "(or run the whole job: groundtune decide)"
@@ -214,6 +298,7 @@ class Project:
         return measuring
 
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
+        from groundtune.project.providers import is_local
         from groundtune.verdict.decide import decide
 
         workspace = self._workspace
@@ -222,7 +307,7 @@ class Project:
             result,
             workspace.settings.constraints,
             minimum_gain=workspace.settings.experiment.minimum_gain,
-            local=True,
+            local=is_local(workspace),
         )
         decision = Decision(
             project=self.name,
@@ -242,6 +327,7 @@ class Project:
             measuring.with_gold(),
             self._workspace.ledger,
             scorer=measuring.scorer,
+            concurrency=measuring.concurrency,
             progress=lambda done, total: self._progress("Answering from gold evidence", done, total),
         )
 
@@ -267,6 +353,11 @@ class Project:
             )
         with self._workspace.exclusive():
             return self._measure(measuring)
+
+
+def _refuse(shown: str) -> bool:
+    """Nobody is there to say yes."""
+    return False
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from groundtune.project.measuring import Measuring
 from groundtune.project.results import Decision
 from groundtune.project.workspace import Workspace
 from groundtune.settings import settings_json
+from groundtune.training.registry import Checkpoint, checkpoints
 from groundtune.verdict.briefing import Background, brief
-from groundtune.verdict.report import Facts, Report
+from groundtune.verdict.report import Facts, Gate, GateStatus, Report, TunedModel
 
 if TYPE_CHECKING:
     from groundtune.diagnosis.records import Diagnosis
@@ -60,8 +61,30 @@ def make_report(workspace: Workspace, measuring: Measuring, decision: Decision) 
         latency_limit_ms=settings.constraints.latency_p95_ms,
         warnings=decision.notes,
         facts=(Facts(title="Settings", rows=tuple(_flat(settings_json(settings)))), _versions(measuring)),
+        tuned=_tuned(workspace, measuring.record["checkpoint"]),
     )
     return brief(decision.result, decision.verdict, decision.diagnosis, background)
+
+
+def _tuned(workspace: Workspace, checkpoint: str | None) -> TunedModel | None:
+    """The run's own tuned model, as its card tells what was found after training."""
+    found = next((known for known in checkpoints(workspace.home / "models") if known.id == checkpoint), None)
+    if found is None:
+        return None
+    card = found.card
+    return TunedModel(
+        id=found.id,
+        base=card.base_name or "the embedded model",
+        examples=card.examples,
+        cost_usd=card.cost_usd,
+        gates=tuple(_gates(found)),
+    )
+
+
+def _gates(found: Checkpoint) -> Iterator[Gate]:
+    words: dict[bool | None, GateStatus] = {True: "passed", False: "failed", None: "not shown"}
+    for gate in found.card.gates:
+        yield Gate(name=gate.name, status=words[gate.passed], note=gate.note)
 
 
 def _flat(values: dict[str, object], prefix: str = "") -> Sequence[tuple[str, str]]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtune.records import Answer, Citation, Hit
+from groundtune.records import Answer, Hit
+from groundtune.systems.wire import AnswerView, SearchView
 
 if TYPE_CHECKING:
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.experiment.plan import Plan
     from groundtune.experiment.results import ExperimentResult
     from groundtune.knowledge import SyncReport
+    from groundtune.training.card import GateResult
+    from groundtune.training.cleaning import Cleaned
     from groundtune.training.gate import GateReport
     from groundtune.verdict.records import Verdict
     from groundtune.verdict.report import Report
@@ -28,7 +31,7 @@ class Found:
 
     def to_json(self) -> dict[str, Any]:
         """As ``search --json`` gives it."""
-        return {"hits": [hit_json(hit) for hit in self.hits], "milliseconds": dict(self.milliseconds)}
+        return asdict(SearchView.of(self.hits, self.milliseconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,9 @@ class CheckReport:
     Attributes:
         documents: Files that could be documents, None when retrieval draws on the examples.
         faults: Rows that cannot be used, as text.
-        leaks: Examples that are too like a query; they close the gate.
+        gate: What was found in the examples, leakage into the queries included.
         plan: What the test queries can show.
+        cleaned: The cleaned copy of the examples; None where none was asked for or there was nothing to clean.
     """
 
     documents: int | None
@@ -48,15 +52,21 @@ class CheckReport:
     dev: int
     test: int
     faults: tuple[str, ...]
-    leaks: tuple[str, ...]
     gate: GateReport
     plan: Plan
     warnings: tuple[str, ...]
+    cleaned: Cleaned | None = None
 
     @property
     def passed(self) -> bool:
         """Whether everything may go on."""
-        return self.gate.is_open and not self.leaks and not self.faults
+        return self.gate.is_open and not self.faults
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Examples that are too like a query, as text; they close the gate."""
+        findings = (f for f in self.gate.findings if f.kind == "leakage" and f.severity == "refuse")
+        return tuple(str(row) for finding in findings for row in finding.rows)
 
     def to_json(self) -> dict[str, Any]:
         """All counts and findings."""
@@ -68,6 +78,8 @@ class CheckReport:
             "faults": list(self.faults),
             "leaks": list(self.leaks),
             "missing": list(self.gate.missing),
+            "findings": [finding.to_json() for finding in self.gate.findings],
+            "cleaned": self.cleaned and self.cleaned.to_json(),
             "warnings": [*self.gate.warnings, *self.plan.warnings, *self.warnings],
             "plan": self.plan.to_json(),
         }
@@ -80,6 +92,8 @@ class TuneReport:
     Attributes:
         reused: True when the same data and recipe had been trained before.
         seconds: What the training took, when it was done.
+        gates: What was found after training.
+        cost_usd: What the training cost; None where nobody knows.
     """
 
     checkpoint: str
@@ -89,6 +103,8 @@ class TuneReport:
     seconds: float
     reused: bool
     warnings: tuple[str, ...]
+    gates: tuple[GateResult, ...] = ()
+    cost_usd: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
@@ -100,6 +116,8 @@ class TuneReport:
             "seconds": self.seconds,
             "reused": self.reused,
             "warnings": list(self.warnings),
+            "gates": [asdict(gate) for gate in self.gates],
+            "cost_usd": self.cost_usd,
         }
 
 
@@ -149,45 +167,9 @@ def sync_json(report: SyncReport) -> dict[str, Any]:
     }
 
 
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """One retrieved passage."""
-    passage = hit.passage
-    return {
-        "rank": hit.rank,
-        "score": hit.score,
-        "source": passage.source,
-        "title": passage.title,
-        "headings": list(passage.headings),
-        "start": passage.start,
-        "end": passage.end,
-        "text": passage.text,
-    }
-
-
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """As ``ask --json`` gives it."""
-    usage = answer.usage
-    return {
-        "text": answer.text,
-        "abstained": answer.abstained,
-        "reason": answer.reason,
-        "citations": [_citation_json(citation) for citation in answer.citations],
-        "system": answer.system,
-        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else {},
-        "milliseconds": dict(answer.milliseconds),
-        "confidence": answer.confidence,
-        "error": answer.error,
-    }
-
-
-def _citation_json(citation: Citation) -> dict[str, Any]:
-    return {
-        "source": citation.source,
-        "quote": citation.quote,
-        "start": citation.start,
-        "end": citation.end,
-        "document": citation.document,
-    }
+    """As ``ask --json`` gives it: what the service sends, and what failed."""
+    return {**asdict(AnswerView.of(answer)), "error": answer.error}
 
 
 def lines(rows: Sequence[str], most: int = 10) -> str:

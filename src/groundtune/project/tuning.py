@@ -1,23 +1,36 @@
-"""Tuning a project's weights: examples with their context in, a registered checkpoint out."""
+"""Tuning a project's weights: examples with their context in, an examined and registered model out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundtune.errors import GateClosed
+from groundtune.project.checking import gate_report
+from groundtune.project.examining import examine_model
+from groundtune.project.generators import Confirm, tune_generator_of, tune_hosted_of
+from groundtune.project.providers import local_name
+from groundtune.project.recipes import Bench, Made, Recipe, tune_chooser_of, tune_embedding_of, tune_reader_of
 from groundtune.project.results import TuneReport
 from groundtune.project.workspace import Workspace, file_hash, fingerprint
 from groundtune.records import Example, Passage, Query
 from groundtune.systems import GoldEvidence
 from groundtune.training.cases import cases_of_examples, cases_of_queries
-from groundtune.training.gate import GateReport, examine, require_libraries, require_open
-from groundtune.training.registry import Card, Checkpoint, now, promote, register, trained_before, workshop
-from groundtune.training.rows import ReadingRow, answering, reading_rows
-from groundtune.training.slot_rows import slot_rows
+from groundtune.training.gate import require_libraries, require_open
+from groundtune.training.registry import (
+    Card,
+    Checkpoint,
+    history,
+    now,
+    promote,
+    record_gates,
+    register,
+    trained_before,
+    workshop,
+)
 
 if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
@@ -26,61 +39,70 @@ if TYPE_CHECKING:
 
 Role = Literal["generator", "embedding"]
 
-RECIPE_VERSION = "1"
+RECIPE_VERSION = "2"
 """Raised whenever a recipe trains differently, so that older checkpoints are not taken for its results."""
 
-ROWS_SEEN = 12_000
-"""Rows that the reader sees in all where there are many: some twenty minutes on two cores."""
+RECIPES: Mapping[str, Recipe] = {
+    "reader": tune_reader_of,
+    "chooser": tune_chooser_of,
+    "embedding": tune_embedding_of,
+    "generator": tune_generator_of,
+    "hosted": tune_hosted_of,
+}
+"""By kind of tuned model."""
 
-_CONTEXT = 8
+CONTEXT = 8
 """Passages that a case is given in training: a few more than a system reads, so that there are distractors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What a recipe works with.
+class Wish:
+    """How a tuning is wanted.
 
     Attributes:
-        made: The folder that it fills.
-        state: Where it keeps what it needs to go on after a kill.
+        force: Train although the gate is closed, and use the model although it failed after training.
+        confirm: Asked before anything is sent or paid; refusing ends the tuning.
     """
 
-    workspace: Workspace
-    cases: Sequence[TrainingRow]
-    dev: Sequence[TrainingRow]
-    seed: int
-    made: Path
-    state: Path
-    progress: Progress
+    force: bool
+    skip_bad: bool
+    confirm: Confirm
 
 
-Recipe = Callable[[Bench], Mapping[str, float | None]]
-"""Trains, fills ``bench.made``, and returns the metrics on dev."""
-
-
-def tune_project(
-    workspace: Workspace, what: What, *, force: bool, skip_bad: bool, progress: Progress
-) -> list[TuneReport]:
+def tune_project(workspace: Workspace, what: What, wish: Wish, progress: Progress) -> list[TuneReport]:
     """Tune what was asked for; see `Project.tune`."""
     roles: tuple[Role, ...] = ("generator", "embedding") if what == "all" else (what,)
-    examples = workspace.examples(skip_bad=skip_bad)
-    gate = examine(examples, workspace.settings.project.task)
-    if not force:
-        require_open(gate)
-    require_libraries()
-    return [_tune_role(workspace, role, examples, gate, progress) for role in roles]
+    examples = workspace.examples(skip_bad=wish.skip_bad)
+    gate = gate_report(workspace, skip_bad=wish.skip_bad)
+    require_open(gate, force=wish.force)
+    if "embedding" in roles or workspace.settings.model.provider != "openai":
+        require_libraries()
+    return [_tune_role(workspace, role, examples, gate.warnings, wish, progress) for role in roles]
 
 
 def _tune_role(
-    workspace: Workspace, role: Role, examples: Sequence[Example], gate: GateReport, progress: Progress
+    workspace: Workspace,
+    role: Role,
+    examples: Sequence[Example],
+    warnings: tuple[str, ...],
+    wish: Wish,
+    progress: Progress,
 ) -> TuneReport:
-    kind = _kind(workspace, role)
+    kind = kind_of(workspace, role)
     models = workspace.home / "models"
-    key = fingerprint(RECIPE_VERSION, kind, _determinants(workspace))
+    key = fingerprint(RECIPE_VERSION, kind, determinants(workspace, kind))
     done = trained_before(models, key)
-    reused = done is not None
-    checkpoint = done or _train(workspace, kind, key, examples, progress)
-    promote(models, role, checkpoint.id)
+    made: Made | None = None
+    if done is None:
+        done, made = _train(workspace, kind, key, examples, wish, progress)
+    if not done.card.gates:
+        done = record_gates(models, done.id, examine_model(workspace, done, made, examples, progress))
+    if not _was_withdrawn(models, role, done.id):
+        promote(models, role, done.id, force=wish.force)
+    return _report(done, reused=made is None, warnings=(*warnings, *(made.notes if made else ())))
+
+
+def _report(checkpoint: Checkpoint, *, reused: bool, warnings: tuple[str, ...]) -> TuneReport:
     card = checkpoint.card
     return TuneReport(
         checkpoint=checkpoint.id,
@@ -89,60 +111,108 @@ def _tune_role(
         metrics=card.metrics,
         seconds=card.seconds,
         reused=reused,
-        warnings=gate.warnings,
+        warnings=warnings,
+        gates=card.gates,
+        cost_usd=card.cost_usd,
     )
 
 
-def _kind(workspace: Workspace, role: Role) -> str:
+def _was_withdrawn(models: Path, role: str, identity: str) -> bool:
+    """Whether somebody rolled this very model back: it is then put to use by hand only."""
+    promotions = [promotion for promotion in history(models, role) if promotion.checkpoint == identity]
+    return bool(promotions) and promotions[-1].withdrawn is not None
+
+
+def kind_of(workspace: Workspace, role: Role) -> str:
+    """The kind of tuned model that a role asks for with the project's provider and task."""
     if role == "embedding":
         return "embedding"
+    provider = workspace.settings.model.provider
+    if provider != "embedded":
+        return {"transformers": "generator", "openai": "hosted"}[provider]
     return "chooser" if workspace.settings.project.task == "classify" else "reader"
 
 
-def _determinants(workspace: Workspace) -> dict[str, Any]:
-    from groundtune.models.embedded.shipped import READER_SHA256
-
+def determinants(workspace: Workspace, kind: str) -> dict[str, Any]:
+    """Everything that a training depends on."""
     settings = workspace.settings
-    return {
+    shared = {
         "examples": file_hash(workspace.examples_path),
         "queries": file_hash(workspace.queries_path),
         "split": settings.experiment.seed,
-        "seed": settings.training.seed,
         "labels": settings.project.labels,
         "knowledge": workspace.knowledge.version,
+        "fusion": workspace.knowledge.alpha,
         "embedding": workspace.embedding.name,
-        "base": workspace.weights.sha256,
-        "reader": READER_SHA256,
     }
+    if kind in ("generator", "hosted"):
+        model = settings.model
+        training = settings.training.model_dump(mode="json")
+        instruction = (settings.project.instruction, settings.project.json_schema, model.datamark)
+        return shared | {"base": _base(workspace, kind), "training": training, "instruction": instruction}
+    from groundtune.models.embedded.shipped import READER_SHA256
+
+    return shared | {"seed": settings.training.seed, "base": workspace.weights.sha256, "reader": READER_SHA256}
 
 
-def _train(workspace: Workspace, kind: str, key: str, examples: Sequence[Example], progress: Progress) -> Checkpoint:
+def _base(workspace: Workspace, kind: str) -> str:
+    """What the base model's name stands for today."""
+    name = workspace.settings.model.name
+    if kind == "hosted":
+        return f"{workspace.settings.model.base_url}#{name}"
+    from groundtune.models.transformers import weights_sha256
+    from groundtune.models.transformers.places import find_weights
+
+    return weights_sha256(find_weights(local_name(workspace, name)))
+
+
+def _train(
+    workspace: Workspace, kind: str, key: str, examples: Sequence[Example], wish: Wish, progress: Progress
+) -> tuple[Checkpoint, Made]:
     began = perf_counter()
     models = workspace.home / "models"
-    made = workshop(models)
-    state = workspace.home / "training" / f"{key}.safetensors"
-    state.parent.mkdir(parents=True, exist_ok=True)
-    cases, dev = _cases(workspace, examples, progress)
-    seed = workspace.settings.training.seed
-    bench = Bench(workspace=workspace, cases=cases, dev=dev, seed=seed, made=made, state=state, progress=progress)
-    metrics = RECIPES[kind](bench)
+    cases, dev = training_cases(workspace, examples, progress)
+    bench = Bench(
+        workspace=workspace,
+        cases=cases,
+        dev=dev,
+        seed=workspace.settings.training.seed,
+        made=workshop(models),
+        state=workspace.home / "training" / key,
+        progress=progress,
+        confirm=wish.confirm,
+    )
+    bench.state.parent.mkdir(parents=True, exist_ok=True)
+    made = RECIPES[kind](bench)
     card = Card(
         kind=kind,
         key=key,
-        base=workspace.weights.sha256,
+        base=made.base,
+        base_name=made.base_name,
+        served_as=made.served_as,
         data=file_hash(workspace.examples_path) or "",
         examples=len(examples),
-        recipe={"version": RECIPE_VERSION, **_determinants(workspace)},
-        metrics=metrics,
+        recipe={"version": RECIPE_VERSION, **determinants(workspace, kind)},
+        seeds=(bench.seed,),
+        metrics=made.metrics,
+        cost_usd=made.cost_usd,
         seconds=perf_counter() - began,
         created=now(),
     )
-    checkpoint = register(models, made, card)
-    state.unlink(missing_ok=True)
-    return checkpoint
+    checkpoint = register(models, bench.made, card)
+    _forget(bench.state)
+    return checkpoint, made
 
 
-def _cases(
+def _forget(state: Path) -> None:
+    """What a recipe kept to go on after a kill, a file or a folder, is not needed any more."""
+    if state.is_dir():
+        shutil.rmtree(state)
+    else:
+        state.unlink(missing_ok=True)
+
+
+def training_cases(
     workspace: Workspace, examples: Sequence[Example], progress: Progress
 ) -> tuple[list[TrainingRow], list[TrainingRow]]:
     """Training and dev cases, each with what the project's own retriever finds for it."""
@@ -155,124 +225,9 @@ def _cases(
         nonlocal done
         done += 1
         progress("Retrieving for the training cases", done, total)
-        return [hit.passage for hit in knowledge.search(query.question, _CONTEXT + 1, mode)]
+        return [hit.passage for hit in knowledge.search(query.question, CONTEXT + 1, mode)]
 
     def evidence(query: Query) -> list[Passage]:
         return [hit.passage for hit in gold.retrieve(query)]
 
     return list(cases_of_examples(examples, retrieve, evidence)), list(cases_of_queries(dev, retrieve, evidence))
-
-
-def _reader(bench: Bench) -> Mapping[str, float | None]:
-    """A reader tuned from the shipped one, and the learned questions that it answers without passages."""
-    from groundtune.models.embedded.checkpoint import CheckpointCard, RecallCard, write_checkpoint
-    from groundtune.models.embedded.recall import trust_of
-    from groundtune.models.embedded.shipped import shipped_reader
-    from groundtune.training.reader import FINE_TUNING, tune_reader
-
-    workspace, base = bench.workspace, bench.workspace.weights
-    rows = _rows_to_read(workspace, bench.cases)
-    if not any(row.span for row in rows):
-        raise GateClosed(
-            "None of the answers stands in the documents (extract: in the message), word for word or in most of its "
-            "words, so there is nothing to learn reading from. The embedded model quotes; for answers in other words, "
-            "name a model that writes."
-        )
-    tuned = tune_reader(
-        rows,
-        _rows_to_read(workspace, bench.dev),
-        start=shipped_reader(base),
-        config=base.config,
-        tokens=workspace.embedding.tokens,
-        schedule=replace(FINE_TUNING, epochs=_epochs(FINE_TUNING.epochs, len(rows)), seed=bench.seed),
-        state=bench.state,
-        progress=lambda at: bench.progress("Tuning the reader", at.done, at.total),
-    )
-    questions = workspace.embedding.embed([case.question for case in bench.cases])
-    answers = tuple(case.answer for case in bench.cases)
-    trust = trust_of(questions, answers)
-    write_checkpoint(
-        bench.made,
-        CheckpointCard(
-            kind="reader",
-            base=base.sha256,
-            recall=RecallCard(answers=answers, slope=trust.slope, intercept=trust.intercept),
-        ),
-        {n: t for n, t in tuned.weights.tensors.items() if t is not base.tensors.get(n)},
-        base,
-        recall=questions,
-        header={"calibration": tuned.weights.calibration.to_json()},
-    )
-    return {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
-
-
-def _rows_to_read(workspace: Workspace, cases: Sequence[TrainingRow]) -> list[ReadingRow]:
-    """What the reader learns from: answers in passages, or the values of slots in messages."""
-    if workspace.settings.project.task != "extract":
-        return reading_rows(cases)
-    return slot_rows(cases, workspace.schema or {})
-
-
-def _epochs(most: int, rows: int) -> int:
-    """Fewer passes over many rows: each row is seen often enough by the sheer number of its like."""
-    return min(most, max(1, round(ROWS_SEEN / rows)))
-
-
-def _chooser(bench: Bench) -> Mapping[str, float | None]:
-    """A chooser over the question alone and over the question with its passages."""
-    from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
-    from groundtune.training.chooser import chooser_schedule, tune_chooser
-
-    workspace, base = bench.workspace, bench.workspace.weights
-    labels = workspace.settings.project.labels or tuple(sorted({case.answer for case in bench.cases}))
-    tuned = tune_chooser(
-        bench.cases,
-        [case for case in bench.dev if case.answer in labels],
-        labels=labels,
-        base=base,
-        tokens=workspace.embedding.tokens,
-        schedule=chooser_schedule(len(bench.cases), bench.seed),
-        state=bench.state,
-        progress=lambda at: bench.progress("Tuning the chooser", at.done, at.total),
-    )
-    card = CheckpointCard(kind="chooser", base=base.sha256, chooser=tuned.card)
-    write_checkpoint(bench.made, card, tuned.tensors, base)
-    return {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
-
-
-def _embedding(bench: Bench) -> Mapping[str, float | None]:
-    """The embedding model, from questions with the passages that answer them."""
-    from groundtune.knowledge.passages import embedded_text
-    from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
-    from groundtune.models.embedded.embed import EmbeddedEmbedding
-    from groundtune.training.embedding import EMBEDDING_SCHEDULE, RetrievalRow, mine_negatives, tune_embedding
-
-    base = bench.workspace.weights
-    untuned = EmbeddedEmbedding.of(base)
-    corpus = [embedded_text(passage) for case in bench.cases for passage in (*case.passages, *case.gold)]
-
-    def rows(cases: Sequence[TrainingRow]) -> list[RetrievalRow]:
-        found = [(case.question, tuple(embedded_text(passage) for passage in answering(case))) for case in cases]
-        return [RetrievalRow(question=question, positives=texts) for question, texts in found if texts]
-
-    train = rows(bench.cases)
-    if not train:
-        raise GateClosed(
-            "No example names its evidence, and none of the retrieved passages holds an answer word for word, so there "
-            'is nothing to tune retrieval on. Add "evidence": [{"doc": "…"}] to the examples.'
-        )
-    tuned = tune_embedding(
-        mine_negatives(train, corpus, untuned),
-        rows(bench.dev),
-        base=base,
-        tokens=untuned.tokens,
-        schedule=replace(EMBEDDING_SCHEDULE, seed=bench.seed),
-        state=bench.state,
-        progress=lambda at: bench.progress("Tuning the embedding model", at.done, at.total),
-    )
-    write_checkpoint(bench.made, CheckpointCard(kind="embedding", base=base.sha256), tuned.tensors, base)
-    return {"dev": tuned.fitted.best.dev_score, "dev before": tuned.before}
-
-
-RECIPES: Mapping[str, Recipe] = {"reader": _reader, "chooser": _chooser, "embedding": _embedding}
-"""By kind of checkpoint."""

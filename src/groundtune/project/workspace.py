@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtune.errors import Busy, GateClosed, GroundtuneError, ProjectError
+from groundtune.errors import Busy, GateClosed, ProjectError
 from groundtune.project.results import lines
 from groundtune.records import Example, Query
 from groundtune.settings import FOLDER_NAME, Settings, load_settings
@@ -18,8 +18,11 @@ from groundtune.settings import FOLDER_NAME, Settings, load_settings
 if TYPE_CHECKING:
     from groundtune.experiment.split import Split
     from groundtune.knowledge import KnowledgeBase
+    from groundtune.models import EmbeddingModel
+    from groundtune.models.budget import Budget
     from groundtune.models.embedded.embed import EmbeddedEmbedding
     from groundtune.models.embedded.weights import BaseWeights
+    from groundtune.storage.completions import CompletionStore
     from groundtune.storage.ledger import Ledger
 
 
@@ -36,16 +39,11 @@ class Workspace:
         self.folder = folder
         self.settings: Settings = load_settings(folder)
         self.home = folder / FOLDER_NAME
-        provider = self.settings.model.provider
-        if provider != "embedded":
-            raise GroundtuneError(
-                f"[model] provider = {provider!r} is not available in this version, which answers with the embedded "
-                'model. Set provider = "embedded".'
-            )
-        if self.settings.project.task == "write":
+        self.budget: Budget | None = None
+        if self.settings.project.task == "write" and self.settings.model.provider == "embedded":
             raise ProjectError(
-                'task = "write" needs a chat model, and this version answers with the embedded model, which quotes and '
-                "chooses but does not write. Use answer, classify or extract."
+                'task = "write" needs a model that writes, and the embedded model quotes and chooses. Set [model] '
+                'provider to "openai" or "transformers", or use the task answer, classify or extract.'
             )
 
     @contextmanager
@@ -77,17 +75,29 @@ class Workspace:
         return Ledger.open(self.home / "ledger.sqlite")
 
     @cached_property
+    def completions(self) -> CompletionStore:
+        """What chat models have written: asked for once."""
+        from groundtune.storage.completions import CompletionStore
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        return CompletionStore.open(self.home / "completions.sqlite")
+
+    @cached_property
     def weights(self) -> BaseWeights:
         """The base weights, checked."""
         from groundtune.models.embedded.weights import base_weights
 
-        return base_weights(Path(self.settings.model.name).expanduser() if self.settings.model.name else None)
+        model = self.settings.model
+        return base_weights(Path(model.name).expanduser() if model.name and model.provider == "embedded" else None)
 
     @cached_property
-    def embedding(self) -> EmbeddedEmbedding:
-        """The embedding model: the base weights, or the tuned ones that the settings name."""
+    def embedding(self) -> EmbeddingModel:
+        """The embedding model: the embedded one, perhaps tuned, or the endpoint that the settings name."""
         from groundtune.models.embedded.embed import EmbeddedEmbedding
+        from groundtune.project.providers import embedding_model
 
+        if self.settings.model.embedding.provider != "embedded":
+            return embedding_model(self)
         checkpoint = self.settings.model.embedding.checkpoint
         if not checkpoint:
             return EmbeddedEmbedding.of(self.weights)
@@ -98,6 +108,20 @@ class Workspace:
                 "List them with: groundtune models"
             )
         return EmbeddedEmbedding.of(self.weights, folder)
+
+    @cached_property
+    def encoder(self) -> EmbeddedEmbedding:
+        """The embedded model's own encoder, with base weights; the knowledge base's where that is the same."""
+        from groundtune.models.embedded.embed import EmbeddedEmbedding
+
+        settings = self.settings.model.embedding
+        if (
+            settings.provider == "embedded"
+            and not settings.checkpoint
+            and isinstance(self.embedding, EmbeddedEmbedding)
+        ):
+            return self.embedding
+        return EmbeddedEmbedding.of(self.weights)
 
     @cached_property
     def knowledge(self) -> KnowledgeBase:

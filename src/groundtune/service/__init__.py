@@ -3,7 +3,7 @@
 from groundtune.service.answerer import Answerer
 from groundtune.service.app import create_app
 from groundtune.service.server import DEFAULT_PORT, ServeConfig, serve
-from groundtune.service.wire import AnswerView, CitationView, HitView, SearchView
+from groundtune.systems.wire import AnswerView, CitationView, HitView, SearchView
 
 __all__ = [
     "DEFAULT_PORT",

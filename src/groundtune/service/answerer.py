@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
 from groundtune.records import Answer, Document, Hit
@@ -11,8 +11,8 @@ from groundtune.records import Answer, Document, Hit
 class Answerer(Protocol):
     """Answers questions with one of several systems.
 
-    Every method may be called from several threads at once. Nobody signs in to the service, so ``search`` and a call of
-    ``ask`` without groups must only see documents that everyone may read.
+    Every method may be called from several threads at once. Nobody signs in to the service, so ``search`` and calls of
+    ``ask`` and ``stream`` without groups must only see documents that everyone may read.
     """
 
     @property
@@ -29,6 +29,19 @@ class Answerer(Protocol):
 
         Raises:
             GroundtuneError: when nothing can answer; its text is shown to the person who asked.
+        """
+        ...
+
+    def stream(
+        self, question: str, system: str | None = None, groups: Sequence[str] = ()
+    ) -> Generator[str | Answer, None, None]:
+        """Answer one question piece by piece; the last item is the whole answer, which alone has citations.
+
+        The pieces make up its text; an abstention has none. Its steps may run in several threads, one after the other.
+        Closing it ends the model's work.
+
+        Raises:
+            GroundtuneError: as of ``ask``, when it is first asked for an item.
         """
         ...
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from groundtune.records import Answer
 from groundtune.service.answerer import Answerer
 from groundtune.service.problems import refusal, unknown_system
-from groundtune.service.wire import AnswerView, SearchView
+from groundtune.systems.wire import AnswerView, SearchView
 
 MAX_QUESTION_CHARACTERS = 4_000
 """The longest question that is answered."""
@@ -89,9 +91,55 @@ def answer_with(answerer: Answerer, question: str, system: str | None, *, param:
     Raises:
         HTTPException: 404 for an unknown system, 502 when the system failed.
     """
-    if system is not None and system not in answerer.systems():
-        raise unknown_system(system, answerer.systems(), param=param)
+    _refuse_unknown(answerer, system, param)
     answer = answerer.ask(question, system)
     if answer.error is not None:
-        raise refusal(502, f"The system {answer.system!r} could not answer: {answer.error}", code="system_failed")
+        raise system_failed(answer)
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An answer that is being written: its first item, and the others to come."""
+
+    first: str | Answer
+    items: Generator[str | Answer, None, None]
+
+    def __iter__(self) -> Generator[str | Answer, None, None]:
+        """All items, in order."""
+        yield self.first
+        yield from self.items
+
+    def close(self) -> None:
+        """Nobody wants the rest: the model may stop."""
+        self.items.close()
+
+
+def stream_with(answerer: Answerer, question: str, system: str | None, *, param: str) -> Begun:
+    """Ask, wait for the first piece, and refuse what no caller can use as long as nothing was said.
+
+    Args:
+        answerer: As of `answer_with`, like the other arguments.
+        question: Already checked for length.
+        system: The system's id, None for the default.
+        param: How the request calls the system.
+
+    Raises:
+        HTTPException: as of `answer_with`.
+    """
+    _refuse_unknown(answerer, system, param)
+    items = answerer.stream(question, system)
+    first = next(items)
+    if isinstance(first, Answer) and first.error is not None:
+        raise system_failed(first)
+    return Begun(first, items)
+
+
+def system_failed(answer: Answer) -> HTTPException:
+    """The refusal that stands for an answer with an error."""
+    return refusal(502, f"The system {answer.system!r} could not answer: {answer.error}", code="system_failed")
+
+
+def _refuse_unknown(answerer: Answerer, system: str | None, param: str) -> None:
+    if system is not None and system not in answerer.systems():
+        raise unknown_system(system, answerer.systems(), param=param)

@@ -8,7 +8,6 @@ Sampling settings have no effect. What cannot be honoured (tools, several choice
 from __future__ import annotations
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,13 +15,22 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
+from groundtune.errors import GroundtuneError
 from groundtune.records import Answer
-from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, answer_with
-from groundtune.service.problems import refusal, unknown_system
-from groundtune.service.wire import AnswerView
+from groundtune.service.asking import (
+    MAX_QUESTION_CHARACTERS,
+    Backend,
+    Begun,
+    answer_with,
+    stream_with,
+    system_failed,
+)
+from groundtune.service.events import EventStream
+from groundtune.service.problems import failure, refusal, unknown_system
+from groundtune.systems.wire import AnswerView
 
 router = APIRouter(prefix="/v1", tags=["OpenAI protocol"])
 
@@ -93,11 +101,12 @@ def model(model: str, answerer: Backend) -> ModelCard:
 def complete(request: ChatRequest, answerer: Backend) -> Response:
     """Answer the last user message, whole or as a stream of server-sent events."""
     _refuse_unsupported(request)
-    answer = answer_with(answerer, _question(request), request.model, param="model")
+    question = _question(request)
     if request.stream:
+        begun = stream_with(answerer, question, request.model, param="model")
         with_usage = request.stream_options is not None and request.stream_options.include_usage
-        return StreamingResponse(_events(answer, with_usage=with_usage), media_type="text/event-stream")
-    return JSONResponse(_completion(answer))
+        return EventStream(_events(begun, request.model, with_usage=with_usage), close=begun.close)
+    return JSONResponse(_completion(answer_with(answerer, question, request.model, param="model")))
 
 
 def spoken(answer: Answer) -> str:
@@ -136,12 +145,12 @@ def _question(request: ChatRequest) -> str:
     return text
 
 
-def _envelope(answer: Answer, kind: str) -> dict[str, Any]:
+def _envelope(system: str, kind: str) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": kind,
         "created": int(time.time()),
-        "model": answer.system,
+        "model": system,
     }
 
 
@@ -151,38 +160,60 @@ def _extras(answer: Answer) -> dict[str, Any]:
     return {key: view[key] for key in ("citations", "abstained", "reason", "confidence", "milliseconds")}
 
 
-def _usage(answer: Answer) -> dict[str, int] | None:
-    if answer.usage is None:
+def _usage(answer: Answer) -> dict[str, Any] | None:
+    usage = answer.usage
+    if usage is None:
         return None
-    prompt, completion = answer.usage.input_tokens, answer.usage.output_tokens
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    counts: dict[str, Any] = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+    if usage.cached_tokens is not None:
+        counts["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens is not None:
+        counts["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return counts
 
 
 def _completion(answer: Answer) -> dict[str, Any]:
     message = {"role": "assistant", "content": spoken(answer), "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return {
-        **_envelope(answer, "chat.completion"),
+        **_envelope(answer.system, "chat.completion"),
         "choices": [choice],
         "usage": _usage(answer),
         **_extras(answer),
     }
 
 
-def _events(answer: Answer, *, with_usage: bool) -> Iterator[str]:
-    """The answer word by word; it was complete, and its failure known, before the stream began."""
-    envelope = _envelope(answer, "chat.completion.chunk")
+def _events(begun: Begun, system: str, *, with_usage: bool) -> Iterator[str]:
+    """The answer as it is written; what fails half way ends it with an error event, which clients raise."""
+    envelope = _envelope(system, "chat.completion.chunk")
 
     def event(delta: dict[str, str], finish: str | None = None, **extra: Any) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return _event({**envelope, "choices": [choice], **extra})
 
     yield event({"role": "assistant", "content": ""})
-    for word in re.findall(r"\s*\S+|\s+$", spoken(answer)):
-        yield event({"content": word})
-    yield event({}, "stop", **_extras(answer))
-    if with_usage:
-        yield _event({**envelope, "choices": [], "usage": _usage(answer)})
+    said = False
+    try:
+        for item in begun:
+            if isinstance(item, str):
+                said = True
+                yield event({"content": item})
+            elif item.error is not None:
+                yield _event({"error": system_failed(item).detail})
+                return
+            else:
+                if item.abstained:
+                    yield event({"content": ("\n\n" if said else "") + spoken(item)})
+                yield event({}, "stop", **_extras(item))
+                if with_usage:
+                    yield _event({**envelope, "choices": [], "usage": _usage(item)})
+    except GroundtuneError as error:
+        yield _event({"error": failure(error)})
+        return
     yield "data: [DONE]\n\n"
 
 

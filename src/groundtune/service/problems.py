@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from groundtune.errors import Busy, CannotDo, GroundtuneError, ModelError, StorageError, UserError
+from groundtune.service.headers import SECURITY_HEADERS
 
 _STATUS: tuple[tuple[type[GroundtuneError], int], ...] = (
     (CannotDo, 422),
@@ -48,6 +49,11 @@ def status_of(error: GroundtuneError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
+def failure(error: GroundtuneError) -> dict[str, str | None]:
+    """The inner error object for an error of ours."""
+    return problem(status_of(error), str(error), code=type(error).__name__)
+
+
 def handle_problems(app: FastAPI) -> None:
     """Answer every kind of failure of ``app`` in the error shape."""
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -56,8 +62,8 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_fault)
 
 
-def _reply(status: int, error: Mapping[str, str | None]) -> JSONResponse:
-    return JSONResponse({"error": dict(error)}, status_code=status)
+def _reply(status: int, error: Mapping[str, str | None], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": dict(error)}, status_code=status, headers=headers)
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -82,13 +88,13 @@ def _on_refused(request: Request, error: Exception) -> JSONResponse:
 
 def _on_failed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GroundtuneError)
-    status = status_of(error)
-    return _reply(status, problem(status, str(error), code=type(error).__name__))
+    return _reply(status_of(error), failure(error))
 
 
 def _on_fault(request: Request, error: Exception) -> JSONResponse:
     message = "Groundtune failed at this request. The cause is in the server's log."
-    return _reply(500, problem(500, message, code="fault"))
+    # This reply passes outside of all guards: the server makes it where nothing else can fail any more.
+    return _reply(500, problem(500, message, code="fault"), headers=SECURITY_HEADERS)
 
 
 def _field(fault: Mapping[str, Any]) -> str | None:

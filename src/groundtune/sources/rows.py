@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from groundtune.errors import Fault, ProjectError
 
-__all__ = ["BadRow", "Numbered", "read_rows"]
+__all__ = ["BadRow", "Numbered", "numbered_lines", "read_rows"]
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def read_rows(path: Path, parse: Callable[[Mapping[str, Any]], T]) -> tuple[list
     """
     rows: list[Numbered[T]] = []
     faults: list[Fault] = []
-    for line, data in _lines(path):
+    for line, data in numbered_lines(path):
         if not data.strip():
             continue
         try:
@@ -55,7 +55,12 @@ def read_rows(path: Path, parse: Callable[[Mapping[str, Any]], T]) -> tuple[list
     return rows, faults
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as they are, each with its number (1-based); ``.gz`` is unpacked.
+
+    Raises:
+        ProjectError: when the file is missing or cannot be read.
+    """
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             yield from enumerate(file, start=1)

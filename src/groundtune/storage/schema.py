@@ -8,7 +8,7 @@ a single-file database that only this program opens.)
 
 from __future__ import annotations
 
-from sqlalchemy import REAL, Column, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import REAL, Boolean, Column, ForeignKey, Integer, MetaData, Table, Text
 
 __all__ = ["MIGRATIONS", "answers", "runs", "scores"]
 
@@ -43,6 +43,12 @@ answers = Table(
     Column("milliseconds", Text, nullable=False),
     Column("citations", Text, nullable=False),
     Column("hits", Text, nullable=False),
+    Column("cached_tokens", Integer),
+    Column("reasoning_tokens", Integer),
+    Column("first_token_ms", REAL),
+    Column("model", Text),
+    Column("template", Text),
+    Column("from_cache", Boolean, nullable=False),
 )
 """Every raw answer; NULL is what was not measured."""
 
@@ -74,6 +80,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             value REAL, note TEXT,
             PRIMARY KEY (run, system, query, scorer, version),
             FOREIGN KEY (run, system, query) REFERENCES answers(run, system, query))""",
+    ),
+    (
+        "ALTER TABLE answers ADD COLUMN cached_tokens INTEGER",
+        "ALTER TABLE answers ADD COLUMN reasoning_tokens INTEGER",
+        "ALTER TABLE answers ADD COLUMN first_token_ms REAL",
+        "ALTER TABLE answers ADD COLUMN model TEXT",
+        "ALTER TABLE answers ADD COLUMN template TEXT",
+        "ALTER TABLE answers ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0",
     ),
 )
 """Step n (1-based) brings a ledger from version n - 1 to n."""

@@ -14,13 +14,18 @@ TEMPLATE_VERSION = "1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptTemplate:
-    """Instruction, few-shot examples and output form, shared by the four systems."""
+    """Instruction, few-shot examples and output form, shared by the four systems.
+
+    Attributes:
+        datamark: As in `Prompt`.
+    """
 
     task: Task
     instruction: str = ""
     examples: tuple[Demonstration, ...] = ()
     labels: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    datamark: bool = False
 
     def fill(self, question: str, passages: Sequence[Passage] = ()) -> Prompt:
         """The prompt for one question, with or without retrieved passages."""
@@ -32,5 +37,6 @@ class PromptTemplate:
             passages=tuple(passages),
             labels=self.labels,
             schema=self.schema,
+            datamark=self.datamark,
             version=TEMPLATE_VERSION,
         )

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol, runtime_checkable
 
 from groundtune.errors import ModelError
 from groundtune.models import Model
 from groundtune.models.embedded.markup import plain
-from groundtune.records import Answer, Citation, Hit, Passage, Query, Quote, Reply
+from groundtune.records import Answer, Citation, Hit, Passage, Prompt, Query, Quote, Reply
+from groundtune.systems.pieces import PlainPieces
 from groundtune.systems.prompt import PromptTemplate
 from groundtune.systems.retrievers import Retriever
 
 NOTHING_FOUND = "nothing in the documents matches the question"
 NOT_SURE = "what was found does not answer the question surely enough"
+
+
+@runtime_checkable
+class StreamsReplies(Protocol):
+    """A model that can also be read while it writes."""
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Reply]:
+        """What a person may read, piece by piece, then the whole reply.
+
+        Raises:
+            ModelError: also half way.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One query under way; there is no prompt where nothing was found to put into it. Times are of `perf_counter`."""
+
+    query: Query
+    hits: list[Hit]
+    prompt: Prompt | None
+    began: float
+    retrieved: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,61 +61,103 @@ class System:
     answer_from: float = 0.0
 
     def answer(self, query: Query) -> Answer:
-        """Answer one query; a failing model gives an answer with ``error`` set, not an exception."""
+        """Answer one query; a failing model gives an answer with ``error`` set, not an exception.
+
+        Raises:
+            BudgetSpent: when there is a budget, and it does not allow to ask the model.
+        """
+        asked = self._ask(query)
+        if asked.prompt is None:
+            return self._finish(asked, None)
+        try:
+            return self._finish(asked, self.model.reply(asked.prompt))
+        except ModelError as failure:
+            return self._finish(asked, None, error=str(failure))
+
+    def stream(self, query: Query) -> Generator[str | Answer, None, None]:
+        """Answer one query piece by piece; the last item is the whole `Answer`, as of `answer`.
+
+        The pieces make up its text, in one piece where the model cannot be read while it writes. Only the `Answer`
+        counts: it alone has citations, and it may say that the model failed half way or abstained after all. Closing
+        the generator closes the model's stream.
+
+        Raises:
+            BudgetSpent: as of `answer`.
+        """
+        asked = self._ask(query)
+        if asked.prompt is None:
+            yield self._finish(asked, None)
+            return
+        pieces = PlainPieces(keep_markup=self.template.task != "answer")
+        reply: Reply | None = None
+        error: str | None = None
+        try:
+            for item in self._replies(asked.prompt):
+                if isinstance(item, Reply):
+                    reply = item
+                elif new := pieces.add(item):
+                    yield new
+        except ModelError as failure:
+            error = str(failure)
+        if reply is None and error is None:
+            error = "the model's stream ended before its reply was whole"
+        answer = self._finish(asked, reply, error=error)
+        if answer.text and (rest := pieces.rest(answer.text)):
+            yield rest
+        yield answer
+
+    def _replies(self, prompt: Prompt) -> Iterator[str | Reply]:
+        """What the model writes, as far as it shows it, then its reply."""
+        if isinstance(self.model, StreamsReplies):
+            return self.model.stream(prompt)
+        return iter([self.model.reply(prompt)])
+
+    def _ask(self, query: Query) -> _Asked:
         began = perf_counter()
         hits = self.retriever.retrieve(query) if self.retriever else []
         retrieved = perf_counter()
-        if self.retriever and not hits:
-            return self._finish(query, None, hits, (began, retrieved), reason=NOTHING_FOUND)
-        prompt = self.template.fill(query.question, [hit.passage for hit in hits])
-        try:
-            reply = self.model.reply(prompt)
-        except ModelError as failure:
-            return self._finish(query, None, hits, (began, retrieved), error=str(failure))
-        return self._finish(query, reply, hits, (began, retrieved), reason=self._reason(reply))
+        found = self.retriever is None or bool(hits)
+        prompt = self.template.fill(query.question, [hit.passage for hit in hits]) if found else None
+        return _Asked(query=query, hits=hits, prompt=prompt, began=began, retrieved=retrieved)
 
     def _reason(self, reply: Reply) -> str | None:
         if reply.reason is not None:
             return reply.reason
         unsure = reply.confidence is not None and reply.confidence < self.answer_from
-        return NOT_SURE if unsure else None
+        return NOT_SURE if unsure or not self._text(reply) else None
 
     def _text(self, reply: Reply) -> str:
         """What is said: a quoted answer without the markup around its words; the citation stays verbatim."""
         return plain(reply.text) if self.template.task == "answer" else reply.text
 
-    def _finish(
-        self,
-        query: Query,
-        reply: Reply | None,
-        hits: list[Hit],
-        clock: tuple[float, float],
-        *,
-        reason: str | None = None,
-        error: str | None = None,
-    ) -> Answer:
-        began, retrieved = clock
-        now = perf_counter()
-        milliseconds = {"model": 1e3 * (now - retrieved), "total": 1e3 * (now - began)}
-        if self.retriever:
-            milliseconds["retrieve"] = 1e3 * (retrieved - began)
-        text = self._text(reply) if reply and reason is None else ""
-        answered = bool(text)
-        if reply and reason is None and not answered:
-            reason = NOT_SURE
-        passages = [hit.passage for hit in hits]
+    def _finish(self, asked: _Asked, reply: Reply | None, *, error: str | None = None) -> Answer:
+        prompt = asked.prompt
+        reason = NOTHING_FOUND if prompt is None else self._reason(reply) if reply else None
+        said = reply if reason is None else None
         return Answer(
-            query=query.id,
+            query=asked.query.id,
             system=self.id,
-            text=text,
+            text=self._text(said) if said else "",
             reason=reason,
-            citations=cite(passages, reply.quotes) if reply and answered else (),
-            hits=tuple(hits),
+            citations=cite([hit.passage for hit in asked.hits], said.quotes) if said else (),
+            hits=tuple(asked.hits),
             confidence=reply.confidence if reply else None,
             usage=reply.usage if reply else None,
-            milliseconds=milliseconds,
+            milliseconds=self._milliseconds(asked, reply),
             error=error,
+            model=self.model.name if prompt else None,
+            template=prompt.version if prompt else None,
+            from_cache=reply.from_cache if reply else False,
         )
+
+    def _milliseconds(self, asked: _Asked, reply: Reply | None) -> dict[str, float]:
+        now = perf_counter()
+        milliseconds = {"model": 1e3 * (now - asked.retrieved), "total": 1e3 * (now - asked.began)}
+        if self.retriever:
+            milliseconds["retrieve"] = 1e3 * (asked.retrieved - asked.began)
+        if reply and reply.first_token_ms is not None:
+            milliseconds["first_token"] = reply.first_token_ms
+        return milliseconds
 
 
 def cite(passages: list[Passage], quotes: tuple[Quote, ...]) -> tuple[Citation, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from groundtune.records import Answer, Citation, Document, Hit, Passage, Usage
 
@@ -61,6 +61,14 @@ class FakeAnswerer:
             usage=usage,
             milliseconds=milliseconds,
         )
+
+    def stream(
+        self, question: str, system: str | None = None, groups: Sequence[str] = ()
+    ) -> Generator[str | Answer, None, None]:
+        """The same answer, word by word."""
+        answer = self.ask(question, system, groups)
+        yield from re.findall(r"\s*\S+|\s+$", answer.text)
+        yield answer
 
     def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """Sentences that share a word of four letters or more with the question, most shared words first."""

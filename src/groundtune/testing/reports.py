@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from groundtune.records import SYSTEM_IDS, Answer, Citation, Evidence, Query
 from groundtune.verdict.report import (
@@ -10,15 +11,21 @@ from groundtune.verdict.report import (
     Cell,
     Effect,
     Facts,
+    Gate,
     Outcome,
     QueryRow,
     Recommendation,
     Remedy,
     Report,
     SystemMeasure,
+    TokenMeans,
+    TunedModel,
 )
 
 HOSTILE = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
+OWN = "our-current-chatbot"
+"""The system beside the four in `paid_report`."""
+
 TOPICS = ("buckets", "queues", "tables", "functions", "alarms", "keys")
 
 
@@ -52,6 +59,38 @@ def sample_report(count: int = 24, *, project: str = "support-desk", system: str
             Facts(title="Data", rows=(("queries.jsonl", "sha256 " + "3f9a" * 16), ("documents", "412, snapshot 77ab"))),
             Facts(title="Versions", rows=(("groundtune", "0.1.0"), ("python", "3.11.4"))),
         ),
+    )
+
+
+def paid_report(count: int = 24) -> Report:
+    """The same with a model that is paid for, a system of the user's own, and a tuned model that was examined."""
+    report = sample_report(count)
+    own = replace(report.systems[0], id=OWN, latency_ms={"p50": 640.0, "p95": 2210.0}, infeasible=("cites nothing",))
+    systems = [_paid(measure, place) for place, measure in enumerate(report.systems)]
+    rows = [replace(row, cells={**row.cells, OWN: row.cells["prompt"]}) for row in report.queries]
+    gates = (
+        Gate(name="overfit: verbatim", status="passed", note="It recites 0 of 24 training answers."),
+        Gate(name="forgetting: refusal", status="failed", note=f"It refuses 31 points less often. {HOSTILE}"),
+        Gate(name="forgetting: format", status="not shown", note="With 12 questions the change may be -9 to 6 points."),
+    )
+    tuned = TunedModel(id="hosted-1f2e3d", base="gpt-4o-mini", examples=1240, cost_usd=3.5, gates=gates)
+    models = Facts(
+        title="Models that answered", rows=(("rag", "openai/gpt-4o-mini@https://api.openai.com; template 1"),)
+    )
+    return replace(report, systems=(*systems, own), queries=tuple(rows), tuned=tuned, facts=(models, *report.facts))
+
+
+def _paid(measure: SystemMeasure, place: int) -> SystemMeasure:
+    tokens = TokenMeans(read=812.4 + place, cached=512.0, written=41.2, reasoning=12.0 if place else None)
+    price = f"A million tokens read cost $0.15, written $0.60. From {HOSTILE}, as of 2026-11-20."
+    return replace(
+        measure,
+        tokens=tokens,
+        cost_per_query_usd=0.00000341 * (place + 1),
+        price=price,
+        latency_ms={**measure.latency_ms, "first_token": 4.4},
+        timed=23,
+        from_cache=1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,41 @@ from groundtune.records import Evidence, Example, Message
 from groundtune.sources.rows import BadRow, read_rows
 
 ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleFile:
+    """What a file of examples holds.
+
+    Attributes:
+        examples: The good rows in file order, with distinct ids.
+        lines: Example id -> its line (1-based).
+        faults: Line and reason of each row that cannot be used.
+    """
+
+    examples: tuple[Example, ...]
+    lines: Mapping[str, int]
+    faults: tuple[Fault, ...]
+
+
+def read_example_file(path: Path) -> ExampleFile:
+    """Read the training examples with their lines.
+
+    Raises:
+        ProjectError: when the file is missing or unreadable.
+    """
+    rows, faults = read_rows(path, parse_example)
+    lines: dict[str, int] = {}
+    kept = []
+    for row in rows:
+        example = replace(row.value, id=row.value.id or f"line-{row.line}")
+        if example.id in lines:
+            faults.append(Fault(row.line, f"id {example.id!r} is used already in line {lines[example.id]}"))
+            continue
+        lines[example.id] = row.line
+        kept.append(example)
+    faults.sort(key=lambda fault: fault.line or 0)
+    return ExampleFile(examples=tuple(kept), lines=lines, faults=tuple(faults))
 
 
 def read_examples(path: Path) -> tuple[list[Example], list[Fault]]:
@@ -22,20 +58,8 @@ def read_examples(path: Path) -> tuple[list[Example], list[Fault]]:
     Raises:
         ProjectError: when the file is missing or unreadable.
     """
-    rows, faults = read_rows(path, parse_example)
-    examples = [
-        Example(id=row.value.id or f"line-{row.line}", messages=row.value.messages, evidence=row.value.evidence)
-        for row in rows
-    ]
-    first: dict[str, int] = {}
-    kept = []
-    for row, example in zip(rows, examples, strict=True):
-        if example.id in first:
-            faults.append(Fault(row.line, f"id {example.id!r} is used already in line {first[example.id]}"))
-            continue
-        first[example.id] = row.line
-        kept.append(example)
-    return kept, sorted(faults, key=lambda fault: fault.line or 0)
+    file = read_example_file(path)
+    return list(file.examples), list(file.faults)
 
 
 def parse_example(row: Mapping[str, Any]) -> Example:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from groundtune.experiment.latency import Latency
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.results import QueryRow as MeasuredRow
 from groundtune.experiment.statistics import Difference
+from groundtune.models.prices import NoPrice, Price
 from groundtune.verdict.records import Verdict
 from groundtune.verdict.report import (
     Causes,
@@ -20,6 +22,8 @@ from groundtune.verdict.report import (
     Recommendation,
     Report,
     SystemMeasure,
+    TokenMeans,
+    TunedModel,
 )
 from groundtune.verdict.report import Remedy as ReportRemedy
 
@@ -42,6 +46,7 @@ class Background:
     Attributes:
         created: When the run ended, as it shall be printed.
         facts: Settings, data hashes, versions.
+        tuned: As in `Report`.
     """
 
     project: str
@@ -51,6 +56,7 @@ class Background:
     latency_limit_ms: float | None
     warnings: tuple[str, ...]
     facts: tuple[Facts, ...]
+    tuned: TunedModel | None = None
 
 
 def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | None, background: Background) -> Report:
@@ -64,14 +70,15 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         retrieval=background.retrieval,
         minimum_gain=background.minimum_gain,
         recommendation=_recommendation(verdict),
-        systems=tuple(_measure(system, verdict) for system in result.systems.values()),
+        systems=tuple(_measure(system, result, verdict) for system in result.systems.values()),
         effects=_effects(result),
+        tuned=background.tuned,
         queries=tuple(_row(row, causes) for row in result.rows),
         diagnosis=_diagnosis(diagnosis) if diagnosis else (),
         diagnosis_notes=diagnosis.notes if diagnosis else (),
         latency_limit_ms=background.latency_limit_ms,
         warnings=(result.plan.sentence, *result.plan.warnings, *result.notes, *background.warnings),
-        facts=background.facts,
+        facts=(*_answered_by(result), *background.facts),
     )
 
 
@@ -87,8 +94,7 @@ def _recommendation(verdict: Verdict) -> Recommendation:
     )
 
 
-def _measure(system: SystemResult, verdict: Verdict) -> SystemMeasure:
-    latency = system.latency
+def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict) -> SystemMeasure:
     return SystemMeasure(
         id=system.id,
         n=system.n,
@@ -96,11 +102,57 @@ def _measure(system: SystemResult, verdict: Verdict) -> SystemMeasure:
         interval=system.interval,
         wrong_rate=system.wrong_rate,
         abstain_rate=system.abstain_rate,
-        latency_ms={"p50": latency.p50, "p95": latency.p95} if latency else {},
+        latency_ms=_times(system.latency),
+        timed=system.latency.n if system.latency else None,
+        from_cache=sum(row.answers[system.id].from_cache for row in result.rows),
+        tokens=TokenMeans(
+            read=system.input_tokens,
+            cached=system.cached_tokens,
+            written=system.output_tokens,
+            reasoning=system.reasoning_tokens,
+        ),
+        price=_price(system.price),
         seconds_to_build=system.seconds_to_build,
         cost_per_query_usd=system.cost_per_query_usd,
         infeasible=verdict.infeasible.get(system.id, ()),
     )
+
+
+def _times(latency: Latency | None) -> dict[str, float]:
+    if latency is None:
+        return {}
+    first = {} if latency.first_token_p50 is None else {"first_token": latency.first_token_p50}
+    return {"p50": latency.p50, "p95": latency.p95, **first}
+
+
+def _price(price: Price | NoPrice | None) -> str | None:
+    """The price in a sentence: the usual rates, where they are from, and of which day."""
+    if price is None:
+        return None
+    if isinstance(price, NoPrice):
+        return f"No price: {price.reason}"
+    read, cached, written = (
+        f"${rate * 1_000_000:,.2f}" for rate in (price.rates.input, price.rates.cached_input, price.rates.output)
+    )
+    from_cache = "" if cached == read else f" ({cached} from the server's cache)"
+    longer = ", more for long input" if price.long else ""
+    return (
+        f"A million tokens read cost {read}{from_cache}, written {written}{longer}. "
+        f"From {price.source}, as of {price.date.isoformat()}."
+    )
+
+
+def _answered_by(result: ExperimentResult) -> tuple[Facts, ...]:
+    """Model and template of every system, as its answers tell them."""
+    rows = []
+    for name in result.systems:
+        answers = [row.answers[name] for row in result.rows]
+        models = dict.fromkeys(answer.model for answer in answers if answer.model)
+        templates = dict.fromkeys(answer.template for answer in answers if answer.template)
+        if models:
+            template = f"; template {', '.join(templates)}" if templates else ""
+            rows.append((name, f"{', '.join(models)}{template}"))
+    return (Facts(title="Models that answered", rows=tuple(rows)),) if rows else ()
 
 
 def _effects(result: ExperimentResult) -> tuple[Effect, ...]:

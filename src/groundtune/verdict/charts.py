@@ -133,7 +133,7 @@ def latency_chart(spans: Sequence[Span], *, limit_ms: float | None = None) -> st
     values = [value for s in spans for value in (s.p50, s.p95)] + ([limit_ms] if limit_ms else [])
     far_apart = min(values) > 0 and max(values) / min(values) > 30
     scale = alt.Scale(type="log", nice=True) if far_apart else alt.Scale(domain=[0, max(values) * 1.05], nice=True)
-    axis = alt.Axis(values=_decades(values)) if far_apart else alt.Axis(tickCount=5)
+    axis = alt.Axis(values=_decades(values), labelFlush=False) if far_apart else alt.Axis(tickCount=5)
     base = _chart(rows)
     y, colour = _labels(spans), _when_chosen(_ACCENT, _INK)
     p50 = alt.X("p50:Q", scale=scale, title="milliseconds per query", axis=axis)

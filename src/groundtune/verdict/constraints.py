@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from groundtune.economics.measured import monthly_cost
-from groundtune.experiment.latency import p95, total_times
+from groundtune.experiment.latency import is_timed, p95, total_times
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.statistics import bootstrap_draws, posterior_means
 from groundtune.settings import Constraints
@@ -75,7 +75,7 @@ def _answers(result: ExperimentResult, system: SystemResult) -> Iterator[Check]:
 
 def _latency(result: ExperimentResult, system: SystemResult, limit: float) -> Check:
     answers = [row.answers[system.id] for row in result.rows]
-    timed = [(row.cluster, a) for row, a in zip(result.rows, answers, strict=True) if "total" in a.milliseconds]
+    timed = [(row.cluster, a) for row, a in zip(result.rows, answers, strict=True) if is_timed(a)]
     if not timed:
         return _unknown(system, "latency_p95_ms", "its answers were not timed")
     times = [float(time) for time in total_times(answers)]
@@ -111,7 +111,7 @@ def _wrong_rate(result: ExperimentResult, system: SystemResult, limit: float) ->
 
 def _citations(result: ExperimentResult, system: SystemResult) -> Check:
     if system.id in _WITHOUT_RETRIEVAL:
-        because = "Without retrieval it has no source to cite [S1 S2 S4]."
+        because = "Without retrieval it has no source to cite."
         met = False
     else:
         because = f"{system.uncited} of {len(result.rows)} answers came without a citation."
@@ -134,7 +134,7 @@ def _freshness(system: SystemResult, changes: str) -> Check:
         met=not stale,
         probability=None,
         because=f"Knowledge changes {'all the time' if changes == 'live' else 'daily'}: facts in tuned weights are "
-        "stale until the next training [S0 S2 S4]."
+        "stale until the next training."
         if stale
         else "It does not keep facts in tuned weights alone.",
         relax="knowledge changed weekly or less often",

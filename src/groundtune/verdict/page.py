@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,16 @@ from markupsafe import Markup
 
 from groundtune.records import SYSTEM_IDS
 from groundtune.verdict.reasons import PLAIN_NAMES
-from groundtune.verdict.report import Cell, Effect, Interval, Report, SystemMeasure, outcome_shares, utility
+from groundtune.verdict.report import (
+    Cell,
+    Effect,
+    GateStatus,
+    Interval,
+    Report,
+    SystemMeasure,
+    outcome_shares,
+    utility,
+)
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -24,6 +34,12 @@ SCORER_WORDS = {
     "json_match": "F1 over slots",
 }
 """What a person calls the scorers."""
+
+_BESIDE = {
+    "long_context": "all documents in the prompt",
+    "optimised_prompt": "an instruction optimised on dev",
+}
+"""What a person calls Groundtune's own systems beside the four."""
 
 _OUTCOME_WORDS = {
     "right": ("✓", "right"),
@@ -135,8 +151,15 @@ def _seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
 
 
-def _usd(value: float | None) -> str:
-    return "not priced" if value is None else f"${value:.5f}"
+def dollars(value: float | None) -> str:
+    """An amount with three significant digits, however small it is: what costs something never reads as nothing."""
+    if not value:
+        return "–" if value is None else "$0"
+    return f"${value:,.{max(2, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def _mark(cell: Cell) -> Markup:
@@ -152,12 +175,56 @@ def _figure(svg: Markup, label: str) -> Markup:
     return Markup('<div role="img" aria-label="{}">{}</div>').format(label, svg)
 
 
+def _words(system: str) -> str:
+    """What a person would call a system."""
+    return PLAIN_NAMES.get(system) or _BESIDE.get(system, "a system of your own")
+
+
+def _others(report: Report) -> list[SystemMeasure]:
+    """The systems beside the four."""
+    return [measure for measure in report.systems if measure.id not in SYSTEM_IDS]
+
+
+def _missing(report: Report) -> list[str]:
+    """The cells of the 2x2 that were not measured."""
+    return [system for system in SYSTEM_IDS if _cell_of(report, system) is None]
+
+
+def _priced(report: Report) -> bool:
+    """Whether anything is known of what answers cost."""
+    return any(measure.cost_per_query_usd is not None for measure in report.systems)
+
+
+def _metered(report: Report) -> bool:
+    """Whether there are tokens or prices to show."""
+    return any(measure.tokens.read is not None or measure.price is not None for measure in report.systems)
+
+
+def _prices(report: Report) -> dict[str, list[str]]:
+    """What is known of prices, with the systems that it holds for."""
+    found: dict[str, list[str]] = {}
+    for measure in report.systems:
+        if measure.price is not None:
+            found.setdefault(measure.price, []).append(measure.id)
+    return found
+
+
+def _untimed(report: Report) -> list[SystemMeasure]:
+    """Systems with answers whose time does not count."""
+    return [measure for measure in report.systems if measure.from_cache]
+
+
+def _gate_mark(status: GateStatus) -> Markup:
+    sign, look = {"passed": ("✓", "right"), "failed": ("✗", "wrong"), "not shown": ("?", "unscored")}[status]
+    return Markup('<span class="mark {}"><span aria-hidden="true">{}</span> {}</span>').format(look, sign, status)
+
+
 def _cell_of(report: Report, system: str) -> SystemMeasure | None:
     return next((measure for measure in report.systems if measure.id == system), None)
 
 
 def _systems_svg(report: Report) -> Markup:
-    """The four scores with intervals; the band holds what counts as equal to the best."""
+    """The scores with intervals; the band holds what counts as equal to the best."""
     from groundtune.verdict.charts import Estimate, interval_chart
 
     rows = [
@@ -230,10 +297,13 @@ def _scaled(interval: Interval | None, end: int) -> float | None:
 
 _FILTERS = {
     "causes": _causes,
+    "count_of": _count,
     "figure": _figure,
+    "gate_mark": _gate_mark,
     "interval": _interval,
     "mark": _mark,
     "ms": _milliseconds,
+    "others": _others,
     "percent": _percent,
     "points": _points,
     "reasons": _reasons,
@@ -241,16 +311,21 @@ _FILTERS = {
     "seconds": _seconds,
     "signed": _signed,
     "tag": _tag,
-    "usd": _usd,
-    "words": PLAIN_NAMES.get,
+    "usd": dollars,
+    "words": _words,
 }
 _GLOBALS = {
     "cell_of": _cell_of,
     "effects_svg": _effects_svg,
     "latency_svg": _latency_svg,
+    "metered": _metered,
+    "missing": _missing,
     "outcome_shares": outcome_shares,
+    "priced": _priced,
+    "prices": _prices,
     "shares_svg": _shares_svg,
     "system_ids": SYSTEM_IDS,
     "systems_svg": _systems_svg,
+    "untimed": _untimed,
     "utility": utility,
 }

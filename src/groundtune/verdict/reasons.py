@@ -138,7 +138,9 @@ def _standing(posterior: Posterior, system: str | None) -> Iterator[str]:
         "against the best."
     )
     ahead = posterior.standings()[posterior.leader].value - standing.value
-    if leader != posterior.leader:
+    if leader != posterior.leader and _points(ahead) == _points(0.0):
+        yield f"{posterior.leader} is no better than {leader}, which is the simpler one."
+    elif leader != posterior.leader:
         yield (
             f"{posterior.leader} is {_points(ahead)} points ahead of {leader}, which does not pay for its complexity: "
             f"a gain of {_points(posterior.zone)} points is asked for."

@@ -1,4 +1,4 @@
-"""What a report shows: one run of the four systems, what it means, and every answer it rests on.
+"""What a report shows: one run of the four systems and others beside them, what it means, and every answer.
 
 Shares, scores and intervals are in [0, 1] and are printed as 0 to 100; effects are differences of scores. Times are
 milliseconds. None is "not measured", and is printed as a dash with that meaning.
@@ -44,12 +44,25 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMeans:
+    """Mean tokens of an answer: ``cached`` is a part of ``read``, ``reasoning`` one of ``written``."""
+
+    read: float | None = None
+    cached: float | None = None
+    written: float | None = None
+    reasoning: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemMeasure:
-    """One system of the 2x2 as it was measured on the test queries.
+    """One system, of the 2x2 or beside it, as it was measured on the test queries.
 
     Attributes:
         score: Mean of the primary scorer.
-        latency_ms: ``p50`` and ``p95``.
+        latency_ms: ``p50`` and ``p95``, and ``first_token`` (a median) where answers came in pieces.
+        timed: Answers whose time counts; None where nobody counted.
+        from_cache: Answers whose time does not count, because the model had given them before.
+        price: What a token costs, with its source and date, or why that is not known; None where nobody asked.
         infeasible: The constraints that it breaks, in plain words.
     """
 
@@ -62,6 +75,10 @@ class SystemMeasure:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     seconds_to_build: float | None = None
     cost_per_query_usd: float | None = None
+    timed: int | None = None
+    from_cache: int = 0
+    tokens: TokenMeans = field(default_factory=TokenMeans)
+    price: str | None = None
     infeasible: tuple[str, ...] = ()
 
 
@@ -113,6 +130,37 @@ class Causes:
     remedies: tuple[Remedy, ...] = ()
 
 
+GateStatus = Literal["passed", "failed", "not shown"]
+"""``not shown``: the measurement can show neither."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What one gate after training found; ``note`` is the measurement in a sentence."""
+
+    name: str
+    status: GateStatus
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedModel:
+    """The tuned model of the run.
+
+    Attributes:
+        base: What it was tuned from, as a person would name it.
+        examples: How many it was tuned on.
+        cost_usd: What the training cost.
+        gates: What was found after training; empty where nobody looked.
+    """
+
+    id: str
+    base: str
+    examples: int
+    cost_usd: float | None = None
+    gates: tuple[Gate, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A titled table of names and values: settings, data hashes, versions, checkpoints."""
@@ -132,6 +180,9 @@ class Report:
         scorer: The primary scorer, as ``name/version``.
         retrieval: What retrieval drew on: ``documents`` or ``demonstrations`` (training examples).
         minimum_gain: Below this two systems count as equal.
+        systems: Of the 2x2 those that were measured, simplest first, then the others.
+        effects: Empty unless all four were measured.
+        tuned: The project's own tuned model; None where there is none, or its weights came from elsewhere.
         diagnosis: The system with the ladder first.
         diagnosis_notes: What limits the diagnosis.
         latency_limit_ms: The project's limit for the 95th percentile.
@@ -147,6 +198,7 @@ class Report:
     recommendation: Recommendation
     systems: tuple[SystemMeasure, ...]
     effects: tuple[Effect, ...] = ()
+    tuned: TunedModel | None = None
     queries: tuple[QueryRow, ...] = ()
     diagnosis: tuple[Causes, ...] = ()
     diagnosis_notes: tuple[str, ...] = ()

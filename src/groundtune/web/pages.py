@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from groundtune.errors import GroundtuneError
 from groundtune.records import Answer, Citation
-from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, answer_with
-from groundtune.service.problems import status_of
+from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, Begun, answer_with, stream_with, system_failed
+from groundtune.service.events import EventStream
+from groundtune.service.problems import refusal, status_of
 from groundtune.web.document_view import Segment, document_blocks
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +36,12 @@ _SYSTEM_WORDS = {
 def home(request: Request, answerer: Backend, question: str = "", system: str = "") -> HTMLResponse:
     """The page to ask on; with ``?question=`` it shows the answer."""
     question = question.strip()
-    answer, problem, status = _ask(answerer, question, system) if question else (None, None, 200)
+    answer, problem, status = None, None, 200
+    if question:
+        try:
+            answer = answer_with(answerer, _short(question), system or None, param="system")
+        except (HTTPException, GroundtuneError) as error:
+            problem, status = _problem(error)
     return _page(
         "ask.html",
         status,
@@ -46,6 +53,17 @@ def home(request: Request, answerer: Backend, question: str = "", system: str = 
         problem=problem,
         limit=MAX_QUESTION_CHARACTERS,
     )
+
+
+@router.get("/answer")
+def answer(answerer: Backend, question: str = "", system: str = "") -> Response:
+    """The same answer for the page's script: JSON lines with its pieces as text, then its result as HTML."""
+    try:
+        begun = stream_with(answerer, _short(question.strip()), system or None, param="system")
+    except (HTTPException, GroundtuneError) as error:
+        problem, status = _problem(error)
+        return JSONResponse({"html": _result(None, problem)}, status_code=status)
+    return EventStream(_lines(begun), close=begun.close, media_type="application/x-ndjson")
 
 
 @router.get("/documents/{document_id:path}")
@@ -70,17 +88,46 @@ def document(
     )
 
 
-def _ask(answerer: Backend, question: str, system: str) -> tuple[Answer | None, str | None, int]:
-    """The answer, or the problem in plain words with its status."""
-    if len(question) > MAX_QUESTION_CHARACTERS:
-        return None, f"The question is too long: at most {MAX_QUESTION_CHARACTERS:,} characters are allowed.", 422
+def _lines(begun: Begun) -> Iterator[str]:
+    """A line for each piece; the last one has the HTML of the answer, or of what went wrong half way."""
+    html = ""
     try:
-        return answer_with(answerer, question, system or None, param="system"), None, 200
-    except HTTPException as refused:
-        detail: Any = refused.detail
-        return None, detail["message"], refused.status_code
-    except GroundtuneError as failed:
-        return None, str(failed), status_of(failed)
+        for item in begun:
+            if isinstance(item, str):
+                yield f"{json.dumps({'piece': item})}\n"
+            elif item.error is not None:
+                html = _result(None, _problem(system_failed(item))[0])
+            else:
+                html = _result(item, None)
+    except GroundtuneError as error:
+        html = _result(None, _problem(error)[0])
+    yield f"{json.dumps({'html': html})}\n"
+
+
+def _short(question: str) -> str:
+    """The question, if it is one that can be asked.
+
+    Raises:
+        HTTPException: when it is empty or too long.
+    """
+    if not question:
+        raise refusal(422, "The question is empty: ask something.", code="invalid_request", param="question")
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        message = f"The question is too long: at most {MAX_QUESTION_CHARACTERS:,} characters are allowed."
+        raise refusal(422, message, code="invalid_request", param="question")
+    return question
+
+
+def _problem(error: HTTPException | GroundtuneError) -> tuple[str, int]:
+    """What went wrong in plain words, with its status."""
+    if isinstance(error, HTTPException):
+        detail: Any = error.detail
+        return detail["message"], error.status_code
+    return str(error), status_of(error)
+
+
+def _result(answer: Answer | None, problem: str | None) -> str:
+    return _TEMPLATES.get_template("result.html").render(answer=answer, problem=problem)
 
 
 def citation_context(citation: Citation, answer: Answer) -> tuple[Segment, ...]:

@@ -18,7 +18,7 @@ from groundtune.models.embedded.embed import EmbeddedEmbedding
 from groundtune.models.embedded.model import NOT_HERE, NOTHING_LEARNED, EmbeddedModel
 from groundtune.models.embedded.read import Reading
 from groundtune.models.embedded.weights import BaseWeights
-from groundtune.records import Demonstration, Passage, Prompt, Quote
+from groundtune.records import Demonstration, Passage, Prompt, Quote, Usage
 
 TEXT = "My card is blocked. The pin is 5 5 5."
 
@@ -57,7 +57,7 @@ def test_a_span_is_quoted_where_it_stands(tiny: BaseWeights) -> None:
     reply = answering(tiny).reply(ask(passage("old", "5"), passage(TEXT), examples=[("how old", "5")]))
     assert (reply.text, reply.reason, reply.confidence) == ("5", None, 0.75)
     assert reply.quotes == (Quote(passage=1, start=31, end=32),)
-    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (5 + 1 + 12, 1)
+    assert reply.usage == Usage(input_tokens=5 + 1 + 12, output_tokens=1)
 
 
 def test_long_example_answers_ask_for_sentences(tiny: BaseWeights) -> None:

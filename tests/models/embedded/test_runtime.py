@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundtune.models.embedded.runtime import Encoder, _batches, fastest_precision
+from groundtune.models.embedded.runtime import Encoder, _batches, _padded_length, fastest_precision
 from groundtune.testing.encoders import TINY, tiny_tensors
 
 ROWS = [[2, *range(4, 4 + n), 3] for n in (3, 20, 0, 7, 1, 12)]
@@ -64,7 +64,7 @@ def test_batches_hold_every_row_once_within_the_budget(lengths: list[int], strea
     batches = _batches(lengths, streams)
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 2048
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 1024
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,7 @@ def test_bf16_only_where_the_processor_has_it(tmp_path: Path, flags: str, precis
 
 def test_an_unknown_processor_gets_f32(tmp_path: Path) -> None:
     assert fastest_precision(tmp_path / "missing") == "f32"
+
+
+def test_rows_are_padded_to_few_lengths_and_never_beyond_the_model() -> None:
+    assert [_padded_length(longest, 500) for longest in (1, 16, 17, 490, 497, 500)] == [16, 16, 32, 496, 500, 500]

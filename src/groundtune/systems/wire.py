@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from groundtune.records import Answer, Citation, Hit
 
@@ -110,6 +110,5 @@ class SearchView:
 
 
 def _usage(answer: Answer) -> dict[str, int]:
-    if answer.usage is None:
-        return {}
-    return {"input_tokens": answer.usage.input_tokens, "output_tokens": answer.usage.output_tokens}
+    counts = asdict(answer.usage) if answer.usage else {}
+    return {name: count for name, count in counts.items() if count is not None}
