@@ -16,13 +16,10 @@ from groundtune.testing.encoders import TINY
 from groundtune.testing.weights import tiny_weights
 
 pytest.importorskip("torch")
-import torch
 
 from groundtune.training.chooser import ChooserObjective, TunedChooser, chooser_schedule, tune_chooser
 from groundtune.training.loop import Schedule
 from groundtune.training.rows import TrainingRow
-
-torch.set_num_threads(1)
 
 LABELS = ("cards", "rates", "people")
 TEXTS = {

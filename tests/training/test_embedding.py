@@ -25,8 +25,6 @@ from groundtune.training.embedding import EmbeddingObjective, RetrievalRow, mine
 from groundtune.training.loop import Schedule
 from groundtune.training.pooling import embed_rows
 
-torch.set_num_threads(1)
-
 PAIRS = [
     ("card ?", "lost"), ("pin ?", "blocked"), ("age ?", "limit"), ("rate ?", "exchange"), ("child ?", "account"),
     ("money ?", "transfer"), ("old ?", "new"), ("what ?", "where"),

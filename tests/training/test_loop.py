@@ -16,8 +16,6 @@ from torch import nn
 from groundtune.training.encoder import load_encoder
 from groundtune.training.loop import Fitted, Progress, Schedule, fit
 
-torch.set_num_threads(1)  # tiny tensors on many threads only wait for one another
-
 Rows = list[int]
 
 

@@ -21,8 +21,6 @@ from groundtune.training.loop import Schedule
 from groundtune.training.reader import ReaderObjective, tune_reader
 from groundtune.training.rows import ReadingRow
 
-torch.set_num_threads(1)  # tiny tensors on many threads only wait for one another
-
 NAMES = ("ann", "bob", "eve", "joe", "kim", "lee")
 WORDS = (*NAMES, "who", "sits", "runs", "in", "the", "house", "garden", "today")
 START = ReaderWeights(tensors=tiny_tensors(), calibration=Calibration())

@@ -80,7 +80,9 @@ def test_a_missing_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_servers_in_ones_own_network_may_do_without_a_key(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
-    Endpoint(base_url=base_url, key="MY_KEY").client().close()
+    with Endpoint(base_url=base_url, key="MY_KEY").client() as client:
+        assert str(client.base_url).startswith(base_url)
+        assert "MY_KEY" not in client.api_key
 
 
 def test_an_unknown_model_is_told_with_those_there_are() -> None:
