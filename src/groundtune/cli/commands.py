@@ -158,6 +158,7 @@ def ask(question: str, system: str | None, folder: Path, as_json: bool) -> None:
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
 @click.option("--curve", is_flag=True, help="Instead: train on growing shares; how many more examples are needed?")
 @click.option("--target", type=click.FloatRange(0, 1), help="With --curve: the score on dev to reach.")
+@click.option("--cancel", is_flag=True, help="Instead: end the job that is under way at the provider.")
 @_yes
 @_budget
 @_shared
@@ -167,6 +168,7 @@ def tune(
     skip_bad: bool,
     curve: bool,
     target: float | None,
+    cancel: bool,
     yes: bool,
     budget: float | None,
     folder: Path,
@@ -175,6 +177,10 @@ def tune(
     """Fine-tuning, behind the gate; resumes where it was stopped."""
     from groundtune.cli import show
 
+    if cancel:
+        jobs = _open(folder, as_json).cancel_tuning()
+        _emit(as_json, {"cancelled": jobs}, lambda: show.cancelled(jobs))
+        return
     if curve:
         drawn = _open(folder, as_json, budget).learning_curve(target, skip_bad=skip_bad)
         _emit(as_json, drawn.to_json(), lambda: show.curve(drawn))

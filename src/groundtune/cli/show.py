@@ -122,6 +122,12 @@ def curve(drawn: LearningCurve) -> None:
     click.echo(drawn.says)
 
 
+def cancelled(jobs: Sequence[str | None]) -> None:
+    """Jobs at a provider that were ended."""
+    for job in jobs:
+        click.echo(f"Cancelled {job}." if job else "The job had not begun; it will not.")
+
+
 def decision(made: Decision) -> None:
     """The four systems side by side, the effects, the verdict with its reasons."""
     out = console()

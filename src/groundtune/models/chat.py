@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from groundtune.errors import ModelError, ProjectError
+from groundtune.errors import ModelError
 from groundtune.models import Chat
 from groundtune.models.messages import CHAT_TEMPLATE, render
 from groundtune.models.replies import parse_reply, shown_while_streaming, spoken
+from groundtune.models.reply_schema import reply_validator
 from groundtune.records import Completion, Message, Prompt, Reply, Usage
 
 __all__ = ["ChatModel", "ContextOverflow"]
@@ -138,25 +138,11 @@ def _faults(text: str, schema: Mapping[str, Any]) -> list[str]:
     Raises:
         ProjectError: when the schema itself cannot be used.
     """
-    from jsonschema.exceptions import SchemaError, UnknownType
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         return [f"it is not JSON: {error}"]
-    kind = validator_for(schema)
-    try:
-        kind.check_schema(dict(schema))
-        # An own registry: references to other addresses are never fetched.
-        found = sorted(kind(schema, registry=Registry()).iter_errors(value), key=lambda fault: str(fault.json_path))
-    except (SchemaError, UnknownType, Unresolvable, re.error) as error:
-        raise ProjectError(
-            f"The JSON Schema of the replies cannot be used: {str(error).splitlines()[0]}. Correct the file that "
-            "[project] schema names; a $ref may only point into the schema itself."
-        ) from None
+    found = sorted(reply_validator(schema).iter_errors(value), key=lambda fault: str(fault.json_path))
     return [f"{fault.json_path}: {fault.message[:_LONGEST_FAULT]}" for fault in found[:_MOST_FAULTS]]
 
 

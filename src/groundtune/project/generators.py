@@ -8,18 +8,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtune.errors import NotConfirmed
+from groundtune.errors import NotConfirmed, ProjectError
 from groundtune.project.providers import MERGED, endpoint_of, local_name, teacher_chat
 from groundtune.project.recipes import Bench, Made
 from groundtune.training.after import Look, ParityCase
 from groundtune.training.generator import Conversation, Mix, conversations
 
 if TYPE_CHECKING:
+    from groundtune.project.workspace import Workspace
     from groundtune.records import Message
     from groundtune.systems import PromptTemplate
     from groundtune.training.rows import TrainingRow
 
-__all__ = ["Confirm", "tune_generator_of", "tune_hosted_of"]
+__all__ = ["Confirm", "cancel_hosted", "tune_generator_of", "tune_hosted_of"]
 
 Confirm = Callable[[str], bool]
 """Shown what is about to be sent, paid or promised; says whether to go on."""
@@ -106,6 +107,26 @@ def tune_hosted_of(bench: Bench) -> Made:
         ),
         notes=notes,
     )
+
+
+def cancel_hosted(workspace: Workspace) -> list[str | None]:
+    """End the provider's jobs that are under way for a project, also one that another process follows.
+
+    Returns:
+        The id of each; None for one that turned out never to have begun.
+
+    Raises:
+        ProjectError: when none is under way.
+        ModelError: when the provider refuses, for example because the job has just ended.
+    """
+    from groundtune.training.hosted import HostedTuning
+
+    folders = sorted(path for path in (workspace.home / "training").glob("*") if path.is_dir())
+    tunings = [HostedTuning(folder, endpoint_of(workspace.settings.model)) for folder in folders]
+    under_way = [one for one in tunings if one.state is not None and one.state.is_under_way]
+    if not under_way:
+        raise ProjectError("No tuning at a provider is under way in this project, so there is nothing to cancel.")
+    return [one.cancel() for one in under_way]
 
 
 def _told(bench: Bench) -> tuple[list[Conversation], list[Conversation], tuple[str, ...]]:

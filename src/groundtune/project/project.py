@@ -155,6 +155,21 @@ class Project:
             wish = Wish(force=force, skip_bad=skip_bad, confirm=self._confirm)
             return tune_project(self._workspace, what, wish, self._progress)
 
+    def cancel_tuning(self) -> list[str | None]:
+        """End the training at a provider that is under way for this project, from any process; it may still be charged
+        for what it has trained.
+
+        Returns:
+            The id of each job that was ended; None for one that had not begun.
+
+        Raises:
+            ProjectError: when none is under way.
+            ModelError: when the provider refuses.
+        """
+        from groundtune.project.generators import cancel_hosted
+
+        return cancel_hosted(self._workspace)
+
     def learning_curve(self, target: float | None = None, *, skip_bad: bool = False) -> LearningCurve:
         """Train on growing shares of the examples, and say how many more the target takes (a range), or that it is out
         of reach.

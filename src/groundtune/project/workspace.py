@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundtune.errors import Busy, GateClosed, ProjectError
+from groundtune.models.reply_schema import reply_validator
 from groundtune.project.results import lines
 from groundtune.records import Example, Query
 from groundtune.settings import FOLDER_NAME, Settings, load_settings
@@ -30,14 +31,15 @@ class Workspace:
     """The parts of one project folder, each made when it is first needed."""
 
     def __init__(self, folder: Path) -> None:
-        """Read and check the settings.
+        """Read and check the settings, and the JSON Schema of the replies where they name one.
 
         Raises:
-            ProjectError: when the folder is no project.
+            ProjectError: when the folder is no project, or its schema cannot be used.
             SettingsError: when its settings are wrong.
         """
         self.folder = folder
         self.settings: Settings = load_settings(folder)
+        self.schema = _reply_schema(folder, self.settings.project.json_schema)
         self.home = folder / FOLDER_NAME
         self.budget: Budget | None = None
         if self.settings.project.task == "write" and self.settings.model.provider == "embedded":
@@ -182,24 +184,21 @@ class Workspace:
             return ()
         return self.settings.project.labels or tuple(sorted({example.answer for example in examples}))
 
-    @cached_property
-    def schema(self) -> Mapping[str, Any] | None:
-        """The JSON Schema of the replies.
 
-        Raises:
-            ProjectError: when the file is missing or is no JSON object.
-        """
-        name = self.settings.project.json_schema
-        if not name:
-            return None
-        path = self.folder / name
-        try:
-            schema = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ProjectError(f"{path}: the JSON Schema of the replies cannot be read: {error}.") from error
-        if not isinstance(schema, dict):
-            raise ProjectError(f"{path}: a JSON Schema is an object; this is a {type(schema).__name__}.")
-        return schema
+def _reply_schema(folder: Path, name: str) -> Mapping[str, Any] | None:
+    """The JSON Schema of the replies, where the settings name one: read with the settings, so that it is faulted with
+    them and not in the middle of a run."""
+    if not name:
+        return None
+    path = folder / name
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProjectError(f"{path}: the JSON Schema of the replies cannot be read: {error}.") from error
+    if not isinstance(schema, dict):
+        raise ProjectError(f"{path}: a JSON Schema is an object; this is a {type(schema).__name__}.")
+    reply_validator(schema)
+    return schema
 
 
 def fingerprint(*parts: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from groundtune import Project
+from groundtune.cli import run
 from groundtune.models.openai.endpoint import Endpoint
 from groundtune.testing.fine_tuning_api import BASE, FineTuningApi
 from groundtune.training.hosted import tuning as module
@@ -48,6 +49,22 @@ def project(tmp_path: Path, endpoint: Endpoint) -> Path:
         [{"id": f"q{i}", "question": text, "answers": [LABELS[i % 3]]} for i, text in enumerate(queries)],
     )
     return folder
+
+
+@pytest.mark.slow
+def test_a_job_is_cancelled_from_the_command_line(
+    project: Path, api: FineTuningApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.HostedTuning, "_followed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Project.open(project, confirm=lambda question: True).tune()
+    assert api.jobs["ftjob-0001"].answer["status"] not in ("cancelled", "succeeded")
+    assert run(["tune", "--cancel", "--json", "--project", str(project)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"cancelled": ["ftjob-0001"]}
+    assert api.jobs["ftjob-0001"].answer["status"] == "cancelled"
 
 
 @pytest.mark.slow

@@ -172,8 +172,10 @@ def _number(text: str, whole: bool) -> int | float | None:
 def _broken(schema: Mapping[str, Any], instance: dict[str, Any]) -> str | None:
     """The slot whose rule an object breaks, or the rule of the whole object in words; None when it breaks none."""
     from jsonschema.validators import validator_for
+    from referencing import Registry
 
-    error = next(validator_for(schema)(dict(schema)).iter_errors(instance), None)
+    # Not checked as a whole again, as for each slot that would be slow: the project's file was, when it was opened.
+    error = next(validator_for(schema)(dict(schema), registry=Registry()).iter_errors(instance), None)
     if error is None:
         return None
     return str(error.path[0]) if error.path else error.message

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from groundtune.errors import ProjectError
+from groundtune.models.reply_schema import reply_validator
 from groundtune.records import Example
 from groundtune.training.gate.findings import Finding, Row
 from groundtune.training.gate.material import Material
@@ -68,19 +70,12 @@ def _labels(material: Material) -> Iterator[Finding]:
 
 
 def _replies(material: Material) -> Iterator[Finding]:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
     schema = material.against.schema
-    if schema is not None:
-        kind = validator_for(schema)
-        try:
-            kind.check_schema(dict(schema))
-        except SchemaError as error:
-            message = f"the JSON Schema of the replies is itself wrong: {error.message:.200}"
-            yield Finding(kind="schema", severity="refuse", message=message)
-            return
-    validator = validator_for(schema)(dict(schema)) if schema is not None else None
+    try:
+        validator = None if schema is None else reply_validator(schema)
+    except ProjectError as error:
+        yield Finding(kind="schema", severity="refuse", message=str(error))
+        return
     wrong = []
     for place, example in enumerate(material.examples):
         reason = _fault(example, validator)
