@@ -9,7 +9,8 @@ import click
 from pydantic import BaseModel
 
 from groundtune.cli import cli
-from groundtune.settings import Settings, section_of
+from groundtune.settings import Settings
+from groundtune.tomlfile import section_of
 
 HERE = Path(__file__).parent
 

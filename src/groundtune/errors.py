@@ -2,8 +2,10 @@
 
     GroundtuneError                     exit 1
     ├── UserError                       exit 2   the person at the keyboard can fix it: shown without a traceback
-    │   ├── SettingsError                        groundtune.toml is wrong; all faults at once
-    │   ├── RowsError                            rows of a data file are wrong; all faults at once
+    │   ├── FileFaults                           a file is wrong; all faults at once
+    │   │   ├── SettingsError                    groundtune.toml
+    │   │   ├── AnswersError                     answers to the questionnaire
+    │   │   └── RowsError                        rows of a data file
     │   └── ProjectError                         a file or folder that is needed is missing or in use
     ├── GateClosed                      exit 3   the data do not allow what was asked; says what is missing
     │   └── NotConfirmed                         nobody said yes to what would be sent, paid or promised
@@ -48,7 +50,7 @@ class Fault:
         return self.reason if self.line is None else f"line {self.line}: {self.reason}"
 
 
-class _FileFaults(UserError):
+class FileFaults(UserError):
     """A file with one or more faults, reported together."""
 
     def __init__(self, path: str, faults: Sequence[Fault], next_step: str) -> None:
@@ -60,11 +62,15 @@ class _FileFaults(UserError):
         super().__init__(f"{path}: {count}\n{rows}\n{next_step}")
 
 
-class SettingsError(_FileFaults):
+class SettingsError(FileFaults):
     """groundtune.toml is wrong; lists every fault with its line and the allowed values."""
 
 
-class RowsError(_FileFaults):
+class AnswersError(FileFaults):
+    """Answers to the questionnaire are impossible or contradict each other; lists each with the allowed values."""
+
+
+class RowsError(FileFaults):
     """Rows of a data file are wrong; lists each with its line."""
 
 

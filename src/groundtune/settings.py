@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from groundtune.errors import Fault, ProjectError, SettingsError
+from groundtune.errors import ProjectError, SettingsError
 from groundtune.records import Task
+from groundtune.tomlfile import parse_toml
 
 FILE_NAME = "groundtune.toml"
 FOLDER_NAME = ".groundtune"
@@ -209,77 +206,7 @@ def load_settings(folder: Path) -> Settings:
 
 def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
     """Validate the text of a settings file; ``path`` only appears in messages."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        fault = Fault(int(line[1]) if line else None, f"not valid TOML: {error}")
-        raise SettingsError(path, [fault], "Correct the line and run the command again.") from None
-    try:
-        return Settings.model_validate(data)
-    except ValidationError as error:
-        lines = _key_lines(text)
-        faults = sorted((_fault(detail, lines) for detail in error.errors()), key=lambda fault: fault.line or 0)
-        raise SettingsError(path, faults, "Correct these lines and run the command again.") from None
-
-
-def _key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Where each table and key stands: ("model", "embedding", "provider") -> line, 1-based."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([\w.\- ]+?)\s*\]", line):
-            table = tuple(part.strip() for part in header[1].split("."))
-            lines.setdefault(table, number)
-        elif key := re.match(r"\s*([\w.\-]+)\s*=", line):
-            lines.setdefault(table + tuple(key[1].split(".")), number)
-    return lines
-
-
-def _fault(detail: ErrorDetails, lines: dict[tuple[str, ...], int]) -> Fault:
-    where = tuple(part for part in detail["loc"] if isinstance(part, str))
-    line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), None)
-    return Fault(line, f"{'.'.join(where)}: {_reason(detail, where)}")
-
-
-def _reason(detail: ErrorDetails, where: tuple[str, ...]) -> str:
-    if detail["type"] == "extra_forbidden":
-        return f"unknown key; allowed here: {', '.join(_allowed_keys(where[:-1]))}"
-    if detail["type"] == "missing":
-        return "missing, and required"
-    given = json.dumps(detail["input"], default=str)
-    return f"{detail['msg'].lower()}; given {given}{_described(where)}"
-
-
-def _section(where: tuple[str, ...]) -> type[BaseModel] | None:
-    model: type[BaseModel] = Settings
-    parts = iter(where)
-    for part in parts:
-        field = model.model_fields.get(part)
-        section = section_of(field.annotation) if field else None
-        if section is None or field is None:
-            return None
-        model = section
-        if get_origin(field.annotation) is dict:
-            next(parts, None)  # the name that the user gave to one of several sections
-    return model
-
-
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section that a key holds, alone, optional or by name; None where the key holds a plain value."""
-    candidates = [annotation, *get_args(annotation)]
-    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _allowed_keys(where: tuple[str, ...]) -> list[str]:
-    model = _section(where) or Settings
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _described(where: tuple[str, ...]) -> str:
-    model = _section(where[:-1])
-    field = model.model_fields.get(where[-1]) if model and where else None
-    return f" ({field.description})" if field and field.description else ""
+    return parse_toml(text, Settings, path=path, wrong=SettingsError)
 
 
 def settings_json(settings: Settings) -> dict[str, Any]:
