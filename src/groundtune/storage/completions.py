@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 from sqlalchemy import REAL, Column, Integer, LargeBinary, MetaData, RowMapping, Table, Text, select
 
 from groundtune.records import Completion, Usage
-from groundtune.storage.database import Database, put
+from groundtune.storage.database import Database, Stored, put
 
 __all__ = ["CompletionStore"]
 
@@ -45,14 +44,11 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
 _PUT = put(_completions)
 
 
-class CompletionStore:
+class CompletionStore(Stored):
     """The cache of one project; open it with `CompletionStore.open`, use it as a context manager or `close` it.
 
     It is the `groundtune.models.cached.CompletionCache` that lasts. Threads and processes may share it.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @classmethod
     def open(cls, path: Path) -> CompletionStore:
@@ -63,16 +59,6 @@ class CompletionStore:
             StorageError: when it cannot be opened, or is no cache.
         """
         return cls(Database.open(path, "cache of completions", _MIGRATIONS))
-
-    def close(self) -> None:
-        """Close the file; closing twice is harmless."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def get(self, key: str) -> Completion | None:
         """What was stored under this key, ``from_cache`` set; None where nothing was."""

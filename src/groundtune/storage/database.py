@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import Insert, insert
@@ -19,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from groundtune.errors import ProjectError, StorageError
 
-__all__ = ["Database", "Migrations", "put"]
+__all__ = ["Database", "Migrations", "Stored", "put"]
 
 _WAIT_SECONDS = 30
 
@@ -125,6 +126,23 @@ class Database:
                 f"knows {len(migrations)}). Upgrade with: pip install --upgrade groundtune"
             )
         return [statement for statements in migrations[version:] for statement in statements]
+
+
+class Stored:
+    """What lasts in a database; use it as a context manager, or `close` it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _engine(path: Path) -> Engine:

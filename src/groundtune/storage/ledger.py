@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -20,7 +20,7 @@ from groundtune.errors import StorageError
 from groundtune.records import Answer
 from groundtune.storage import schema
 from groundtune.storage.answers import answer_from_row, answer_to_row
-from groundtune.storage.database import Database, put
+from groundtune.storage.database import Database, Stored, put
 
 __all__ = ["Ledger", "RunRecord", "ScoreRecord"]
 
@@ -60,11 +60,8 @@ class ScoreRecord:
     note: str | None = None
 
 
-class Ledger:
+class Ledger(Stored):
     """The ledger of one project; open it with `Ledger.open`, use it as a context manager or `close` it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -75,16 +72,6 @@ class Ledger:
             StorageError: when it cannot be opened, or is no ledger.
         """
         return cls(Database.open(path, "ledger", schema.MIGRATIONS))
-
-    def close(self) -> None:
-        """Close the file; closing twice is harmless."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start_run(self, run: str, *, kind: str, record: Mapping[str, Any]) -> RunRecord:
         """Begin a run, or take up the one with this id where it was interrupted.
