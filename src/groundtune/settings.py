@@ -43,12 +43,38 @@ class EmbeddingSettings(_Section):
     name: str = Field("", description="openai: name of the embedding model.")
     base_url: str = Field("", description="openai: the endpoint; empty: OpenAI's.")
     key: str = Field("OPENAI_API_KEY", description="openai: environment variable that holds the key.")
-    checkpoint: str = Field("", description="Id of a tuned embedding checkpoint (`groundtune models`); empty: base.")
+    checkpoint: str = Field(
+        "", description="Id of a tuned embedding model; empty: the one in use (`groundtune models`); base: none."
+    )
 
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.provider == "openai" and not self.name:
             raise ValueError("provider openai needs name: the embedding model")
+        return self
+
+
+class RerankerSettings(_Section):
+    """Which model reads the found passages again and orders them."""
+
+    provider: Literal["auto", "off", "embedded", "transformers", "http"] = Field(
+        "auto",
+        description="auto: the tuned one, where one is in use; embedded: also untuned; transformers: a cross-encoder; "
+        "http: an endpoint.",
+    )
+    name: str = Field("", description="transformers: path of a cross-encoder; http: name of the model.")
+    base_url: str = Field("", description="http: the whole address, such as https://api.jina.ai/v1/rerank.")
+    form: Literal["cohere", "tei"] = Field("cohere", description="http: cohere (Jina too) | tei: how it is asked.")
+    key: str = Field("", description="http: environment variable that holds the key; empty: none is sent.")
+    depth: int = Field(30, ge=1, le=200, description="Passages that it reads.")
+    weight: float = Field(1.0, gt=0, le=1, description="Share of its score beside the ranking's; 1: it alone decides.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.provider == "transformers" and not self.name:
+            raise ValueError("provider transformers needs name: the folder of a cross-encoder")
+        if self.provider == "http" and not self.base_url:
+            raise ValueError("provider http needs base_url: the address that ranks")
         return self
 
 
@@ -80,6 +106,7 @@ class ModelSettings(_Section):
     datamark: bool = Field(False, description="Mark every word of retrieved text as data, against hidden instructions.")
     prices: PriceSettings | None = Field(None, description="Your own prices; empty: the price list of genai-prices.")
     embedding: EmbeddingSettings = Field(EmbeddingSettings(), description="The embedding model.")
+    reranker: RerankerSettings = Field(RerankerSettings(), description="The reranker.")
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -95,6 +122,13 @@ class KnowledgeSettings(_Section):
     passages: int = Field(5, ge=1, le=50, description="How many passages the model is given.")
     passage_tokens: int = Field(200, ge=32, le=250, description="Longest passage, in tokens of the embedding model.")
     search: Literal["hybrid", "dense", "lexical"] = Field("hybrid", description="How passages are found.")
+    rewrite: bool = Field(False, description="openai, transformers: the model words each question anew for the search.")
+    collapse: float = Field(
+        1.0, ge=0, le=1, description="Passages as near as this cosine are given once; 1: same words only; 0: all given."
+    )
+    per_document: int = Field(0, ge=0, description="Most passages of one document; 0: no limit.")
+    mmr: float = Field(1.0, ge=0, le=1, description="λ of maximal marginal relevance: below 1 less alike; 1: off.")
+    fetch_k: int = Field(20, ge=1, le=200, description="mmr: candidates that it chooses from.")
     retriever: str = Field(
         "", description="Your own retriever in place of the knowledge base: module:name of a callable."
     )
