@@ -6,6 +6,7 @@ A value that was not measured is ``None``, never zero.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,6 +32,7 @@ class Document:
         source: Where it came from, as a path or address that can be opened.
         metadata: Free string fields of the source.
         groups: Access groups that may read it; empty means everyone.
+        pages: Where each page, slide or sheet begins in ``text``, ascending; empty for a text without pages.
     """
 
     id: str
@@ -39,6 +41,15 @@ class Document:
     source: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    pages: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """The page, from 1, that a place in the text is on; None for a text without pages."""
+        return bisect_right(self.pages, offset, 1) if self.pages else None
+
+    def page_breaks(self, start: int, end: int) -> tuple[int, ...]:
+        """Where pages begin after ``start`` and before ``end``."""
+        return self.pages[bisect_right(self.pages, start, 1) : bisect_left(self.pages, end, 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,8 @@ class Passage:
     Attributes:
         headings: The path of headings above the passage, outermost first.
         answer: For a retrieved demonstration (a training example used as context), its ideal answer.
+        page: The page that it begins on, from 1; None where the document has no pages.
+        page_breaks: Where the pages after that begin inside it, as offsets into the document.
     """
 
     id: str
@@ -59,6 +72,12 @@ class Passage:
     end: int
     text: str
     answer: str | None = None
+    page: int | None = None
+    page_breaks: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """The page of a place inside the passage, given as an offset into the document."""
+        return None if self.page is None else self.page + bisect_right(self.page_breaks, offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +247,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """Passage id and verbatim quote; ``start`` and ``end`` are offsets into the document's text."""
+    """Passage id and verbatim quote; ``start`` and ``end`` are offsets into the document's text, ``page`` is from 1."""
 
     passage: str
     document: str
@@ -236,6 +255,7 @@ class Citation:
     quote: str
     start: int
     end: int
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

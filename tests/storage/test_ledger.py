@@ -16,13 +16,23 @@ from groundtune.storage.ledger import Ledger, ScoreRecord
 from groundtune.storage.schema import MIGRATIONS
 
 PASSAGE = Passage(
-    id="d#0", document="d", source="docs/d.md", title="D", headings=("A", "B"), start=0, end=4, text="café", answer=None
+    id="d#0",
+    document="d",
+    source="docs/d.md",
+    title="D",
+    headings=("A", "B"),
+    start=0,
+    end=4,
+    text="café",
+    answer=None,
+    page=2,
+    page_breaks=(3,),
 )
 FULL = Answer(
     query="q1",
     system="rag",
     text="café",
-    citations=(Citation(passage="d#0", document="d", source="docs/d.md", quote="café", start=0, end=4),),
+    citations=(Citation(passage="d#0", document="d", source="docs/d.md", quote="café", start=0, end=4, page=2),),
     hits=(Hit(rank=1, score=0.5, passage=PASSAGE),),
     confidence=0.9,
     usage=Usage(input_tokens=12, output_tokens=3, cached_tokens=8, reasoning_tokens=0),

@@ -80,7 +80,8 @@ def search(found: Found) -> None:
     for hit in found.hits:
         passage = hit.passage
         path = " > ".join(part for part in (passage.title, *passage.headings) if part)
-        click.echo(f"{hit.rank}. {path}  [{passage.source}:{passage.start}-{passage.end}]  {hit.score:.3f}")
+        place = f"{passage.source}:{passage.start}-{passage.end}{_on_page(passage.page)}"
+        click.echo(f"{hit.rank}. {path}  [{place}]  {hit.score:.3f}")
         click.echo(f"   {' '.join(passage.text.split())[:300]}")
     click.echo(f"{found.milliseconds['total']:.0f} ms")
 
@@ -94,9 +95,14 @@ def answer(given: Answer) -> None:
     else:
         click.echo(given.text)
     for citation in given.citations:
-        click.echo(f"  “{' '.join(citation.quote.split())}”  {citation.source}:{citation.start}-{citation.end}")
+        place = f"{citation.source}:{citation.start}-{citation.end}{_on_page(citation.page)}"
+        click.echo(f"  “{' '.join(citation.quote.split())}”  {place}")
     sure = "" if given.confidence is None else f", confidence {given.confidence:.2f}"
     click.echo(f"[{given.system}{sure}, {given.milliseconds['total']:.0f} ms]")
+
+
+def _on_page(page: int | None) -> str:
+    return "" if page is None else f", page {page}"
 
 
 def tuned(reports: Sequence[TuneReport]) -> None:

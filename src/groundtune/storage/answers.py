@@ -76,7 +76,9 @@ def _hit(value: dict[str, Any]) -> Hit:
     return Hit(
         rank=value["rank"],
         score=value["score"],
-        passage=Passage(**{**passage, "headings": tuple(passage["headings"])}),
+        passage=Passage(
+            **{**passage, "headings": tuple(passage["headings"]), "page_breaks": tuple(passage.get("page_breaks", ()))}
+        ),
     )
 
 

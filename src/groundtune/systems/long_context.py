@@ -156,6 +156,8 @@ def _whole(knowledge: KnowledgeBase, name: str) -> list[Passage]:
             start=0,
             end=end,
             text=document.text,
+            page=document.page_at(0),
+            page_breaks=document.page_breaks(0, end),
         )
     ]
 

@@ -84,6 +84,7 @@ class Origins:
             quote=quote,
             start=place[0],
             end=place[1],
+            page=document.page_at(place[0]) if document else passage.page_at(place[0]),
         )
 
     def _passage(self, item: GivenPassage | Passage | Hit) -> tuple[Passage, float | None]:
@@ -112,6 +113,8 @@ class Origins:
             end=end,
             text=given.text,
             answer=given.answer,
+            page=document.page_at(start) if document and span else None,
+            page_breaks=document.page_breaks(start, end) if document and span else (),
         )
 
     def _origin(self, given: GivenPassage) -> tuple[Document | None, tuple[int, int] | None]:

@@ -173,4 +173,5 @@ def _citation(passage: Passage, quote: Quote) -> Citation:
         quote=passage.text[quote.start : quote.end],
         start=passage.start + quote.start,
         end=passage.start + quote.end,
+        page=passage.page_at(passage.start + quote.start),
     )

@@ -10,7 +10,7 @@ from groundtune.records import Answer, Citation, Hit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CitationView:
-    """A verbatim quote; ``start`` and ``end`` are offsets into the text of ``document``."""
+    """A verbatim quote; ``start`` and ``end`` are offsets into the text of ``document``; ``page`` counts from 1."""
 
     source: str
     quote: str
@@ -18,6 +18,7 @@ class CitationView:
     end: int
     document: str
     passage: str
+    page: int | None
 
     @classmethod
     def of(cls, citation: Citation) -> CitationView:
@@ -29,6 +30,7 @@ class CitationView:
             end=citation.end,
             document=citation.document,
             passage=citation.passage,
+            page=citation.page,
         )
 
 
@@ -62,7 +64,7 @@ class AnswerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HitView:
-    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``."""
+    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``; ``page`` counts from 1."""
 
     rank: int
     score: float
@@ -74,6 +76,7 @@ class HitView:
     text: str
     document: str
     passage: str
+    page: int | None
 
     @classmethod
     def of(cls, hit: Hit) -> HitView:
@@ -90,6 +93,7 @@ class HitView:
             text=passage.text,
             document=passage.document,
             passage=passage.id,
+            page=passage.page,
         )
 
 
