@@ -1,124 +1,155 @@
-"""Finding the passages for a question: the rankings by meaning and by words, mixed into one."""
+"""The search, stage by stage: wordings, rankings, near duplicates, reranking, a cap for each document, diversity."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-from groundtune.knowledge.fusion import ALPHAS, DEFAULT_ALPHA, best_alpha, convex, ndcg, reciprocal_rank
+from groundtune.knowledge.filters import EVERYONE, Filter
+from groundtune.knowledge.fusion import reciprocal_rank
+from groundtune.knowledge.mmr import diversified
+from groundtune.knowledge.near_duplicates import Distinct
+from groundtune.knowledge.ranking import DEPTH, Ranking
+from groundtune.knowledge.reranking import reranked
+from groundtune.knowledge.search_plan import Mode, SearchPlan
 from groundtune.knowledge.snapshot import Snapshot
 from groundtune.models import EmbeddingModel
 from groundtune.records import Hit
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 __all__ = ["Mode", "Search"]
 
-Mode = Literal["hybrid", "dense", "lexical"]
-"""By meaning and words, by meaning alone (vectors), or by words alone (BM25)."""
-
-_DEPTH = 100
-"""Candidates of each ranking that go into the fusion."""
+_AT_ONCE = 16
+"""Candidates whose texts are read from the store together."""
 
 
 class Search:
-    """Searches a snapshot of the index; safe from many threads.
-
-    Hybrid search mixes the scores with the weight ``alpha`` of the dense one: the one that `learn_alpha` found for this
-    project, else `DEFAULT_ALPHA`. Set it to None to fuse the ranks instead (reciprocal rank fusion).
-    """
+    """Searches a snapshot of the index; safe from many threads."""
 
     def __init__(self, embedding: EmbeddingModel, learned: Path) -> None:
-        """Search with an embedding model; ``learned`` is the file that keeps the learned weight."""
-        self._embedding = embedding
-        self._learned = learned
-        self._helper = ThreadPoolExecutor(4, thread_name_prefix="groundtune-search")
-        self.alpha: float | None = _read_alpha(learned)
+        """Search with an embedding model; ``learned`` is the file that keeps the learned weight of its score."""
+        self._ranking = Ranking(embedding, learned)
 
     def timed(
-        self,
-        snapshot: Snapshot | None,
-        question: str,
-        k: int,
-        mode: Mode,
-        *,
-        documents: Sequence[str] | None = None,
+        self, snapshot: Snapshot | None, question: str, k: int, how: SearchPlan | Mode, *, within: Filter = EVERYONE
     ) -> tuple[list[Hit], dict[str, float]]:
-        """The ``k`` best passages, best first, with the milliseconds of ``embed``, ``search`` and ``total``."""
-        began = time.perf_counter()
-        embed = 0.0
-        scores: dict[str, float] = {}
-        if snapshot is not None and question.strip():
-            lexical = (
-                self._helper.submit(snapshot.lexical, question, max(k, _DEPTH), documents) if mode != "dense" else None
-            )
-            vector = None
-            if mode != "lexical":
-                started = time.perf_counter()
-                vector = self._embedding.embed([question])[0]
-                embed = time.perf_counter() - started
-            dense = snapshot.dense(vector, max(k, _DEPTH), documents) if vector is not None else {}
-            scores = self._fused(snapshot, dense, lexical.result() if lexical else {}, vector)
-        best = sorted(scores, key=lambda id_: (-scores[id_], id_))[:k]
-        passages = snapshot.passages(best) if snapshot is not None else []
-        hits = [
-            Hit(rank=rank, score=scores[passage.id], passage=passage) for rank, passage in enumerate(passages, start=1)
-        ]
-        total = time.perf_counter() - began
-        return hits, {"embed": embed * 1e3, "search": (total - embed) * 1e3, "total": total * 1e3}
+        """The ``k`` best passages, best first, with the milliseconds of the stages.
 
-    def _fused(
-        self, snapshot: Snapshot, dense: dict[str, float], lexical: dict[str, float], vector: NDArray[np.float32] | None
+        Returns:
+            Hits; and ``embed``, ``search`` (all but the models), ``total``, besides ``rewrite`` and ``rerank`` where
+            these stages are on.
+
+        Raises:
+            StorageError: when the index cannot be read.
+            ModelError: when the model behind a stage failed.
+        """
+        clock = _Clock()
+        if snapshot is None or not question.strip():
+            return [], clock.milliseconds()
+        plan = how if isinstance(how, SearchPlan) else SearchPlan(mode=how)
+        questions = _wordings(question, plan, clock)
+        scores = self._scores(snapshot, questions, max(k, _wanted(plan)), plan.mode, within, clock)
+        distinct = _distinct(snapshot, scores, plan.collapse)
+        hits = list(islice(distinct, max(k, _wanted(plan))))
+        if plan.reranker is not None:
+            with clock.timing("rerank"):
+                depth, weight = plan.rerank_depth, plan.rerank_weight
+                hits = reranked(question, hits, plan.reranker, depth=depth, weight=weight)
+        if plan.per_document:
+            hits = list(_capped(hits, plan.per_document))
+        if plan.mmr < 1.0:
+            hits = _diverse(snapshot, hits[: max(k, plan.fetch_k)], k, plan.mmr)
+        return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)], clock.milliseconds()
+
+    def _scores(
+        self, snapshot: Snapshot, questions: Sequence[str], depth: int, mode: Mode, within: Filter, clock: _Clock
     ) -> dict[str, float]:
-        if vector is None or not lexical:
-            return dense or lexical
-        if self.alpha is None:
-            return reciprocal_rank([list(dense), list(lexical)])
-        return convex(
-            dense | snapshot.cosines([id_ for id_ in lexical if id_ not in dense], vector), lexical, self.alpha
-        )
+        """Candidates with their scores: of the question, or the fused ranks of all its wordings."""
+        found = []
+        for wording in questions:
+            scores, embed = self._ranking.scores(snapshot, wording, mode, depth, within)
+            clock.add("embed", embed)
+            found.append(scores)
+        return found[0] if len(found) == 1 else reciprocal_rank([_best_first(scores) for scores in found])
+
+    @property
+    def alpha(self) -> float | None:
+        """Weight of the dense score in hybrid search, see `Ranking`."""
+        return self._ranking.alpha
+
+    @alpha.setter
+    def alpha(self, alpha: float | None) -> None:
+        self._ranking.alpha = alpha
 
     def learn_alpha(self, snapshot: Snapshot | None, labelled: Sequence[tuple[str, Set[str]]]) -> float:
-        """Learn the weight of the dense score from questions with the ids of their relevant documents, and keep it.
-
-        The weight of the grid with the highest mean nDCG@10 over documents wins; from then on hybrid search mixes the
-        scores with it. Sensible from about 40 questions.
-
-        Args:
-            snapshot: What is searched.
-            labelled: Pairs of question and relevant document ids.
-        """
-        gains: dict[float, list[float]] = {alpha: [] for alpha in ALPHAS}
-        for question, relevant in labelled if snapshot is not None else ():
-            assert snapshot is not None
-            vector = self._embedding.embed([question])[0]
-            lexical = snapshot.lexical(question, _DEPTH, None)
-            dense = snapshot.dense(vector, _DEPTH, None)
-            dense |= snapshot.cosines([id_ for id_ in lexical if id_ not in dense], vector)
-            for alpha, gain in gains.items():
-                scores = convex(dense, lexical, alpha)
-                gain.append(ndcg(_documents(snapshot, scores), relevant))
-        self.alpha = best_alpha(gains)
-        self._learned.parent.mkdir(parents=True, exist_ok=True)
-        self._learned.write_text(json.dumps({"alpha": self.alpha, "questions": len(labelled)}), encoding="utf-8")
-        return self.alpha
+        """See `Ranking.learn_alpha`."""
+        return self._ranking.learn_alpha(snapshot, labelled)
 
 
-def _documents(snapshot: Snapshot, scores: dict[str, float]) -> list[str]:
-    """Documents in the order of their best passage."""
-    ranked = sorted(scores, key=lambda id_: (-scores[id_], id_))
-    return list(dict.fromkeys(snapshot.documents[snapshot.places[id_]] for id_ in ranked))
+def _wordings(question: str, plan: SearchPlan, clock: _Clock) -> list[str]:
+    if plan.rewrite is None:
+        return [question]
+    with clock.timing("rewrite"):
+        return list(dict.fromkeys([question, *plan.rewrite(question)]))
 
 
-def _read_alpha(path: Path) -> float:
-    try:
-        alpha = float(json.loads(path.read_text(encoding="utf-8"))["alpha"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return DEFAULT_ALPHA
-    return alpha if 0.0 <= alpha <= 1.0 else DEFAULT_ALPHA
+def _wanted(plan: SearchPlan) -> int:
+    """How many distinct candidates the stages after the ranking look at."""
+    reads = plan.rerank_depth if plan.reranker is not None else 0
+    fetched = plan.fetch_k if plan.mmr < 1.0 else 0
+    return max(reads, fetched, DEPTH if plan.per_document else 0)
+
+
+def _best_first(scores: dict[str, float]) -> list[str]:
+    return sorted(scores, key=lambda id_: (-scores[id_], id_))
+
+
+def _distinct(snapshot: Snapshot, scores: dict[str, float], collapse: float) -> Iterator[Hit]:
+    """Candidates with their texts, best first; of near duplicates the first."""
+    ranked, distinct, rank = _best_first(scores), Distinct(collapse), 0
+    for low in range(0, len(ranked), _AT_ONCE):
+        ids = ranked[low : low + _AT_ONCE]
+        for passage, vector in zip(snapshot.passages(ids), snapshot.vectors_of(ids), strict=True):
+            if not collapse or distinct.admits(passage, vector):
+                rank += 1
+                yield Hit(rank=rank, score=scores[passage.id], passage=passage)
+
+
+def _capped(hits: Iterable[Hit], most: int) -> Iterator[Hit]:
+    """At most so many of one document."""
+    taken: Counter[str] = Counter()
+    for hit in hits:
+        taken[hit.passage.document] += 1
+        if taken[hit.passage.document] <= most:
+            yield hit
+
+
+def _diverse(snapshot: Snapshot, hits: Sequence[Hit], k: int, weight: float) -> list[Hit]:
+    vectors = snapshot.vectors_of([hit.passage.id for hit in hits])
+    return [hits[place] for place in diversified([hit.score for hit in hits], vectors, k, weight)]
+
+
+class _Clock:
+    """Seconds of the stages."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._models = {"embed": 0.0}
+
+    def add(self, stage: str, seconds: float) -> None:
+        self._models[stage] = self._models.get(stage, 0.0) + seconds
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.add(stage, time.perf_counter() - began)
+
+    def milliseconds(self) -> dict[str, float]:
+        total = time.perf_counter() - self._began
+        own = total - sum(self._models.values())
+        return {stage: seconds * 1e3 for stage, seconds in {**self._models, "search": own, "total": total}.items()}

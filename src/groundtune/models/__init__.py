@@ -1,4 +1,4 @@
-"""Ports to models: anything that replies to prompts, and anything that embeds text."""
+"""Ports to models: what replies to prompts, what embeds text, and what orders texts by a question."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from groundtune.records import Completion, Message, Prompt, Reply
 
-__all__ = ["Chat", "EmbeddingModel", "Model"]
+__all__ = ["Chat", "EmbeddingModel", "Model", "Reranker"]
 
 
 class Model(Protocol):
@@ -46,6 +46,23 @@ class EmbeddingModel(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts: shape (len(texts), dimensions), each row of length 1."""
+        ...
+
+
+class Reranker(Protocol):
+    """Reads a question and a text together and says how well the one answers the other; safe in many threads."""
+
+    @property
+    def name(self) -> str:
+        """Provider and weights in one line, the same for the same scores."""
+        ...
+
+    def score(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """A finite score for each text, higher is better; comparable only within one call.
+
+        Raises:
+            ModelError: when it failed.
+        """
         ...
 
 
