@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.knowledge_base import KnowledgeBase, Mode
 from groundtune.knowledge.passages import MAX_TOKENS
 from groundtune.knowledge.sync import Progress, SyncReport
 
-__all__ = ["MAX_TOKENS", "KnowledgeBase", "Mode", "Progress", "SyncReport"]
+__all__ = ["EVERYONE", "MAX_TOKENS", "Filter", "KnowledgeBase", "Mode", "Progress", "SyncReport"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundtune.errors import StorageError
-from groundtune.knowledge.schema import document_of, schema
+from groundtune.knowledge.filters import Filter
+from groundtune.knowledge.schema import document_of, groups_of, label, schema
 from groundtune.records import Document
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.table import Table
 
-__all__ = ["Index", "quoted", "storage_errors"]
+__all__ = ["Index", "condition", "quoted", "storage_errors"]
 
 _TEXT = "indexed"
 # Readers take the newest version with every query, so a version that was replaced is soon nobody's.
@@ -146,6 +147,21 @@ class Index:
 def quoted(values: Sequence[str]) -> str:
     """String literals of the filter language, joined by commas."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def condition(filter: Filter, accesses: Iterable[str]) -> str | None:
+    """The filter in the store's language, for an index with these ``access`` values; None where it excludes nothing."""
+    parts = []
+    accesses = list(accesses)
+    allowed = [access for access in accesses if filter.admits(groups_of(access))]
+    if len(allowed) < len(accesses):
+        parts.append(f"access IN ({quoted(allowed)})" if allowed else "false")
+    if filter.documents is not None:
+        parts.append(f"document IN ({quoted(filter.documents)})" if filter.documents else "false")
+    if filter.metadata:
+        wanted = [label(key, value) for key, value in filter.metadata.items()]
+        parts.append(f"array_has_all(labels, [{quoted(wanted)}])")
+    return " AND ".join(parts) or None
 
 
 def _untidy(table: Table) -> bool:

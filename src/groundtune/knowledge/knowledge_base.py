@@ -6,17 +6,19 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from groundtune.errors import Busy
 from groundtune.knowledge.embedding import token_source
+from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.fingerprints import Fingerprints
 from groundtune.knowledge.index import Index, quoted, storage_errors
 from groundtune.knowledge.passages import CHUNKING, MAX_TOKENS, Splitter
 from groundtune.knowledge.reading import Reading
-from groundtune.knowledge.schema import PASSAGE_COLUMNS, Entry, passage_of
+from groundtune.knowledge.schema import LAYOUT, PASSAGE_COLUMNS, Entry, passage_of
 from groundtune.knowledge.searching import Mode, Search
 from groundtune.knowledge.snapshot import Latest
 from groundtune.knowledge.sync import Progress, SyncReport, store
@@ -48,7 +50,7 @@ class KnowledgeBase:
         self._splitter = Splitter(token_source(embedding), max_tokens)
         self._recipe = f"{CHUNKING}/{self._splitter.max_tokens}/{embedding.name}"
         self._slug = hashlib.sha256(embedding.name.encode()).hexdigest()[:12]
-        self._index = Index(folder / "index", f"passages-{self._slug}", embedding.dimensions)
+        self._index = Index(folder / "index", f"passages-{LAYOUT}-{self._slug}", embedding.dimensions)
         self._latest = Latest(self._index)
         self._search = Search(embedding, folder / f"fusion-{self._slug}.json")
         self._versions: tuple[int, str] = (-1, "empty")
@@ -158,7 +160,13 @@ class KnowledgeBase:
         return sorted((passage_of(row) for row in rows), key=lambda passage: passage.start)
 
     def search(
-        self, question: str, k: int = 5, mode: Mode = "hybrid", *, documents: Sequence[str] | None = None
+        self,
+        question: str,
+        k: int = 5,
+        mode: Mode = "hybrid",
+        *,
+        within: Filter = EVERYONE,
+        documents: Sequence[str] | None = None,
     ) -> list[Hit]:
         """The ``k`` best passages for a question, best first; fewer when there are no more.
 
@@ -166,18 +174,27 @@ class KnowledgeBase:
             question: In plain words.
             k: How many.
             mode: Which ranking.
+            within: What the caller may see and wants to see; by default what everyone may.
             documents: Look only in these.
 
         Raises:
             StorageError: when the index cannot be read.
         """
-        return self.search_timed(question, k, mode, documents=documents)[0]
+        return self.search_timed(question, k, mode, within=within, documents=documents)[0]
 
     def search_timed(
-        self, question: str, k: int = 5, mode: Mode = "hybrid", *, documents: Sequence[str] | None = None
+        self,
+        question: str,
+        k: int = 5,
+        mode: Mode = "hybrid",
+        *,
+        within: Filter = EVERYONE,
+        documents: Sequence[str] | None = None,
     ) -> tuple[list[Hit], dict[str, float]]:
         """As `search`, with the milliseconds of ``embed``, ``search`` and ``total``."""
-        return self._search.timed(self._latest.snapshot(), question, k, mode, documents=documents)
+        if documents is not None:
+            within = replace(within, documents=tuple(documents))
+        return self._search.timed(self._latest.snapshot(), question, k, mode, within=within)
 
     @property
     def alpha(self) -> float | None:

@@ -107,10 +107,6 @@ class Reading:
         if owner is not None:
             reason = f"the id {document.id!r} is already used in {owner}"
             return Failure(document.source, reason, "Give each document an id of its own.")
-        if document.groups:
-            # Nobody is asked who they are yet, so what not everyone may read must not get into the index.
-            reason = f"only {', '.join(document.groups)} may read it, and this version serves everyone alike"
-            return Failure(document.source, reason, "Remove its groups if everyone may read it; else leave it out.")
         content = content_of(entry, self._recipe)
         if self._stored.get(document.id) == content:
             self._taken[document.id] = document.source

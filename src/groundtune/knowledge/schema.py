@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +21,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LAYOUT",
     "PASSAGE_COLUMNS",
     "Entry",
     "Prepared",
+    "access_of",
     "content_of",
     "document_of",
+    "groups_of",
     "key_of",
+    "label",
     "passage_of",
     "schema",
     "to_arrow",
 ]
 
-PASSAGE_COLUMNS = ["id", "document", "source", "title", "headings", "start", "end", "text", "answer"]
+LAYOUT = 2
+"""Version of the columns: a table of another layout is not read."""
+PASSAGE_COLUMNS = [
+    "id",
+    "document",
+    "source",
+    "title",
+    "headings",
+    "start",
+    "end",
+    "text",
+    "answer",
+    "page",
+    "page_breaks",
+]
 """What a `Passage` is read from."""
 
 
@@ -73,7 +91,10 @@ def schema(dimensions: int) -> pa.Schema:
             ("end", pa.int64()),
             ("text", pa.string()),
             ("answer", pa.string()),
-            ("groups", pa.list_(pa.string())),
+            ("page", pa.int32()),
+            ("page_breaks", pa.list_(pa.int64())),
+            pa.field("access", pa.string(), nullable=False),
+            pa.field("labels", pa.list_(pa.string()), nullable=False),
             ("indexed", pa.string()),
             ("key", pa.string()),
             ("content", pa.string()),
@@ -81,6 +102,21 @@ def schema(dimensions: int) -> pa.Schema:
             pa.field("vector", pa.list_(pa.float32(), dimensions), nullable=False),
         ]
     )
+
+
+def access_of(groups: Collection[str]) -> str:
+    """The groups of a document as one value: equal for equal groups, empty for everyone's; `groups_of` reads it."""
+    return json.dumps(sorted(set(groups)), ensure_ascii=False) if groups else ""
+
+
+def groups_of(access: str) -> tuple[str, ...]:
+    """The groups that an ``access`` column holds."""
+    return tuple(json.loads(access)) if access else ()
+
+
+def label(key: str, value: str) -> str:
+    """One field of a document's metadata as one value to look for."""
+    return json.dumps([key, value], ensure_ascii=False)
 
 
 def content_of(entry: Entry, recipe: str) -> str:
@@ -121,7 +157,10 @@ def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
             "end": piece.end,
             "text": text,
             "answer": item.entry.answer,
-            "groups": list(document.groups),
+            "page": document.page_at(piece.start),
+            "page_breaks": document.page_breaks(piece.start, piece.end),
+            "access": access_of(document.groups),
+            "labels": [label(key, value) for key, value in document.metadata.items()],
             "indexed": f"{piece.context}\n{audible(text)}",
             "content": item.content,
             "record": None if ordinal else _record(item.entry),
@@ -137,6 +176,7 @@ def _record(entry: Entry) -> str:
         "source": document.source,
         "metadata": dict(document.metadata),
         "groups": list(document.groups),
+        "pages": list(document.pages),
         "answer": entry.answer,
     }
     return json.dumps(fields, ensure_ascii=False, sort_keys=True)
@@ -146,9 +186,10 @@ def document_of(record: str) -> Document:
     """The document that a ``record`` column holds."""
     fields = json.loads(record)
     del fields["answer"]
-    return Document(**{**fields, "groups": tuple(fields["groups"])})
+    return Document(**{**fields, "groups": tuple(fields["groups"]), "pages": tuple(fields["pages"])})
 
 
 def passage_of(row: Mapping[str, Any]) -> Passage:
     """The passage of one row that has `PASSAGE_COLUMNS`."""
-    return Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "headings": tuple(row["headings"])})
+    fields = {name: row[name] for name in PASSAGE_COLUMNS}
+    return Passage(**{**fields, "headings": tuple(row["headings"]), "page_breaks": tuple(row["page_breaks"])})
