@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundtune.knowledge.blocks import blocks
+from groundtune.knowledge.blocks import Block, blocks
 from groundtune.knowledge.passages import Piece, Splitter
 from groundtune.models.embedded.markup import audible, silence, silent_spans
 from groundtune.testing.embedding import HashedTokens
@@ -100,6 +100,46 @@ def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> 
     assert any(code.startswith(text[piece.start : piece.end][:20]) for piece in pieces)
     long = "```\n" + "\n".join(f"call {n}" for n in range(60)) + "\n```"
     assert all(re.fullmatch(r"(```\n)?(call \d+\n?)+(```)?", long[p.start : p.end]) for p in split(long))
+
+
+TABLE = "| Plan | Price |\n|---|--:|\n" + "".join(f"| p{n} | {n} euro |\n" for n in range(12))
+
+
+def test_a_table_that_fits_stays_whole_and_one_that_does_not_repeats_its_header_where_it_is_embedded() -> None:
+    text = f"# Prices\n\nAll plans of this year, by size, as they are sold:\n{TABLE}\nPrices may change.\n"
+    whole = Splitter(TOKENS, 200).split(text, "Shop")
+    assert [text[piece.start : piece.end] for piece in whole] == [text.strip()]
+    rows = [piece for piece in split(text, "Shop") if "euro" in text[piece.start : piece.end]]
+    assert len(rows) > 2
+    assert text[rows[0].start :].startswith("| Plan | Price |")
+    for piece in rows[1:]:
+        assert text[piece.start :].startswith("| p")
+        assert piece.context == "Shop > Prices\n| Plan | Price |"
+        header = TOKENS.encode("| Plan | Price |").ids
+        assert piece.ids[3 : 3 + len(header)] == header  # after "Shop > Prices"
+        assert "Plan" not in text[piece.start : piece.end]
+
+
+def test_a_table_needs_no_pipes_at_its_edges_and_no_blank_line_before_it() -> None:
+    text = "The plans:\nPlan | Price\n:--- | ---\nsmall | 1\n"
+    first, table = blocks(text)
+    assert (text[first.start : first.end], first.rigid) == ("The plans:\n", False)
+    assert table.header is not None
+    assert text[slice(*table.header)] == "Plan | Price\n"
+
+
+@given(texts)
+def test_headings_are_alone_only_where_they_fill_a_passage_or_the_text(text: str) -> None:
+    starts = [start for start, _ in silence(TOKENS.encode(text), silent_spans(text)).offsets]
+    spoken = {start: block for block in blocks(text) for start in starts if block.start <= start < block.end}
+    headings = {start for start, block in spoken.items() if block.level > 0 and _tokens(block, starts) <= LIMIT // 2}
+    for piece in split(text):
+        inside = {start for start in starts if piece.start <= start < piece.end}
+        assert inside - headings or len(inside) > LIMIT // 2 or headings == set(starts)
+
+
+def _tokens(block: Block, starts: list[int]) -> int:
+    return sum(block.start <= start < block.end for start in starts)
 
 
 def test_a_short_section_is_joined_to_its_sibling_but_not_to_a_higher_one() -> None:

@@ -1,4 +1,4 @@
-"""A Markdown text as blocks: headings, paragraphs, and fenced code whole."""
+"""A Markdown text as blocks: headings, paragraphs, tables with their header row, and fenced code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)(.*?)[ \t#]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_TABLE_RULE = re.compile(r" {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$")
 _ANCHOR = re.compile(r"<[^>]*>|[*`\\]")
 
 
@@ -23,6 +24,7 @@ class Block:
         level: 1 to 6 for a heading, else 0.
         heading: The words of a heading, else "".
         rigid: True for code and tables, whose lines are their only good places to cut.
+        header: Start and end of the header row of a table, None for anything else.
     """
 
     start: int
@@ -30,6 +32,7 @@ class Block:
     level: int = 0
     heading: str = ""
     rigid: bool = False
+    header: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -42,6 +45,11 @@ class _Open:
     fence: str = ""
     rigid: bool = False
     first: str = ""
+    last: tuple[int, str] = (0, "")
+    header: tuple[int, int] | None = None
+
+    def closed(self, end: int) -> Block:
+        return Block(self.start, end, rigid=self.rigid, header=self.header)
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -50,7 +58,7 @@ def blocks(text: str) -> Iterator[Block]:
     for found in _LINE.finditer(text):
         start, line = found.start(), found.group().rstrip("\n")
         if open_.fence:
-            _add(open_, line)
+            _add(open_, start, line)
             # A closing fence has at least the length of the opening one and nothing after it.
             if line.strip().startswith(open_.fence) and not line.strip().strip(open_.fence[0]):
                 open_.fence = ""
@@ -58,31 +66,46 @@ def blocks(text: str) -> Iterator[Block]:
             continue
         heading = _ATX.match(line)
         underline = _SETEXT.match(line) if open_.lines == 1 and not open_.blank and not open_.rigid else None
-        if underline and open_.first.strip():
+        if _begins_table(open_, line):
+            head = open_.last[0]
+            if open_.lines > 1:
+                yield open_.closed(head)
+                open_ = _Open(head, lines=1, first=open_.last[1])
+            open_.rigid, open_.header = True, (head, start)
+            _add(open_, start, line)
+        elif underline and open_.first.strip():
             yield _heading(open_.start, found.end(), 1 if line.strip()[0] == "=" else 2, open_.first)
             open_ = _Open(found.end())
         elif heading:
             if start > open_.start:
-                yield Block(open_.start, start, rigid=open_.rigid)
+                yield open_.closed(start)
             yield _heading(start, found.end(), len(heading.group(1)), heading.group(2))
             open_ = _Open(found.end())
         else:
             fence = _FENCE.match(line)
             if open_.lines and line.strip() and (open_.blank or fence):
-                yield Block(open_.start, start, rigid=open_.rigid)
+                yield open_.closed(start)
                 open_ = _Open(start)
-            _add(open_, line)
+            _add(open_, start, line)
             open_.fence = fence.group(1) if fence else ""
             open_.rigid = open_.rigid or bool(fence) or line.lstrip().startswith("|")
     if open_.start < len(text):
-        yield Block(open_.start, len(text), rigid=open_.rigid)
+        yield open_.closed(len(text))
 
 
-def _add(open_: _Open, line: str) -> None:
+def _begins_table(open_: _Open, line: str) -> bool:
+    """True when the line is the rule below a header row, which is the last line of the open block."""
+    if open_.header or open_.blank or "|" not in open_.last[1]:
+        return False
+    return _TABLE_RULE.match(line) is not None
+
+
+def _add(open_: _Open, start: int, line: str) -> None:
     if not line.strip():
         open_.blank = open_.blank or bool(open_.lines)
         return
     open_.first = open_.first or line
+    open_.last = (start, line)
     open_.lines += 1
 
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Protocol
 
 from groundtune.knowledge.blocks import Block, blocks
-from groundtune.models.embedded.markup import silence, silent_spans
+from groundtune.models.embedded.markup import audible, silence, silent_spans
 from groundtune.models.embedded.tokens import Encoding
 from groundtune.records import Passage
 
 __all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource", "embedded_text"]
 
-CHUNKING = "2"
+CHUNKING = "3"
 """Version of the cutting rules: raise it when the same text gives other passages."""
 
 MAX_TOKENS = 200
@@ -43,7 +43,8 @@ class Piece:
 
     Attributes:
         headings: The headings above ``start``, outermost first; one that the piece begins with is part of its text.
-        context: Title and headings in one line, put before the text when it is embedded and searched.
+        context: Put before the text when it is embedded and searched: title and headings in one line, then the header
+            row of the table whose rows go on here.
         ids: Tokens to embed: those of the context, then those of the text without silent markup.
     """
 
@@ -54,11 +55,25 @@ class Piece:
     ids: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The header row of a table: tokens ``first`` to ``last`` (exclusive), characters ``start`` to ``end``."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
 @dataclass(slots=True)
 class _Span:
     """Tokens ``first`` to ``last`` (exclusive) of the text from ``start`` to ``end``, while it is being put together.
 
     ``tail`` are the headings at its end whose text has not come yet: they leave the span if that text does not fit.
+    ``header`` is that of a table whose rows it goes on with.
     """
 
     start: int
@@ -69,20 +84,22 @@ class _Span:
     level: int
     headings_only: bool = True
     tail: _Span | None = None
+    header: _Header | None = None
 
     def grow(self, end: int, last: int) -> None:
         self.end, self.last = end, last
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return self.last - self.first + len(self.header or ())
 
 
 class Splitter:
     """Cuts documents into passages of at most ``max_tokens`` tokens.
 
     A new section starts a new passage, unless the one before it is short and not deeper in the outline. A heading stays
-    with the text below it; code and tables stay whole where they fit, and are cut between lines where they do not;
-    prose is cut between sentences. Nothing overlaps. Only a text of nothing but headings gives a passage of headings.
+    with the text below it; code and tables stay whole where they fit, and are cut between lines where they do not, the
+    further rows of a table embedded below its header; prose is cut between sentences. Nothing overlaps. Headings make a
+    passage by themselves only where so many follow each other that they fill one, or where there is nothing else.
     """
 
     def __init__(self, tokens: TokenSource, max_tokens: int = MAX_TOKENS) -> None:
@@ -96,7 +113,7 @@ class Splitter:
         spoken = silence(self._tokens.encode(text), silent_spans(text))
         ids, starts = spoken.ids, [start for start, _ in spoken.offsets]
         spans = _Assembly(text, starts, self.max_tokens).spans()
-        pieces = (self._piece(text, title, span, ids) for span in spans if len(span))
+        pieces = (self._piece(text, title, span, ids) for span in spans if span.last > span.first)
         return [piece for piece in pieces if piece is not None]
 
     def whole(self, text: str, title: str = "") -> Piece:
@@ -110,8 +127,13 @@ class Splitter:
         end = span.end - (len(body) - len(body.rstrip()))
         if start >= end:
             return None
-        context = _context(title, span.path)
-        return Piece(start, end, span.path, context, self._with_context(context, ids[span.first : span.last]))
+        context, own = _context(title, span.path), ids[span.first : span.last]
+        if span.header is None:
+            return Piece(start, end, span.path, context, self._with_context(context, own))
+        header = span.header
+        own = [*ids[header.first : header.last], *own]
+        row = audible(text[header.start : header.end]).strip()
+        return Piece(start, end, span.path, f"{context}\n{row}", self._with_context(context, own))
 
     def _with_context(self, context: str, ids: list[int]) -> list[int]:
         room = max(0, _EMBEDDED_TOKENS - len(ids))
@@ -155,7 +177,7 @@ class _Assembly:
     def _finish(self, span: _Span) -> None:
         """The last span: headings without text below them go to the passage before, where there is room."""
         before = self._done[-1] if self._done else None
-        if span.headings_only and before is not None and len(before) + len(span) <= self.limit * 5 // 4:
+        if span.headings_only and before is not None and len(before) + len(span) <= self.limit * 3 // 2:
             before.end, before.last = span.end, span.last
         else:
             self._done.append(span)
@@ -196,10 +218,13 @@ class _Assembly:
             return
         if self._open is not None and len(self._open) + last - first > self.limit and not self._open.headings_only:
             self._make_room()
-        for end, stop in self._cuts(block, first, last):
+        header = self._header(block)
+        for end, stop in self._cuts(block, first, last, header):
             if self._open is None:
                 start = self._done[-1].end if self._done else block.start
                 self._open = _Span(start, end, first, stop, self._above(), 0)
+                if header is not None and start >= header.end:
+                    self._open.header = header
             self._open.grow(end, stop)
             self._open.tail = None
             self._open.headings_only = False
@@ -219,14 +244,22 @@ class _Assembly:
         self._done.append(open_)
         self._open = tail
 
-    def _cuts(self, block: Block, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def _header(self, block: Block) -> _Header | None:
+        """The header row to repeat above further rows; one that would fill most of a passage is not repeated."""
+        if block.header is None:
+            return None
+        start, end = block.header
+        header = _Header(start, end, bisect_left(self.starts, start), bisect_left(self.starts, end))
+        return header if 0 < len(header) <= self.limit // 3 else None
+
+    def _cuts(self, block: Block, first: int, last: int, header: _Header | None) -> Iterator[tuple[int, int]]:
         """Ends of the parts of a block, as (character, token); one part where it fits."""
         taken = len(self._open) if self._open is not None else 0
         room = max(self.limit - taken, self.limit // 4)
         while last - first > room:
             stop, end = self._best_cut(block, first, first + room)
             yield end, stop
-            first, room = stop, self.limit
+            first, room = stop, self.limit - len(header or ())
         yield block.end, last
 
     def _best_cut(self, block: Block, first: int, furthest: int) -> tuple[int, int]:
