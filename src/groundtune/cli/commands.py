@@ -96,6 +96,27 @@ def init(folder: Path, as_json: bool) -> None:
 
 
 @cli.command()
+@click.option(
+    "--answers",
+    "answers_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Answers to the questionnaire; without it they are asked for.",
+)
+@_shared
+@click.pass_context
+def advise(context: click.Context, answers_file: Path | None, folder: Path, as_json: bool) -> int:
+    """Before there is data: a questionnaire, and a forecast with reasons, costs and latency."""
+    from groundtune.advice.wire import forecast_json
+    from groundtune.cli.advise import make_forecast, show_forecast
+
+    chosen = context.get_parameter_source("folder") is not click.core.ParameterSource.DEFAULT
+    forecast = make_forecast(folder, answers_file, in_project=chosen)
+    _emit(as_json, forecast_json(forecast), lambda: show_forecast(forecast))
+    return 0 if forecast.recommendation else QUALIFIES_NONE
+
+
+@cli.command()
 @_shared
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
 @click.option("--fix", is_flag=True, help="Write a cleaned copy of the examples next to them; they stay as they are.")

@@ -14,6 +14,8 @@ from groundtune.project.workspace import Workspace
 from groundtune.settings import FILE_NAME
 
 if TYPE_CHECKING:
+    from groundtune.advice.answers import Answers
+    from groundtune.advice.forecast import Forecast
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.knowledge import SyncReport
     from groundtune.project.answering import ProjectAnswerer
@@ -94,6 +96,26 @@ class Project:
     # -- verbs
 
     def check(self, *, skip_bad: bool = False, fix: bool = False) -> CheckReport:
+    def advise(self, answers: Answers | None = None) -> Forecast:
+        """A forecast before anything is measured, kept so that the report can score it after `decide`.
+
+        Args:
+            answers: To the questionnaire; they win over what the project itself shows.
+
+        Raises:
+            AnswersError: when answers contradict each other, or what the project shows.
+        """
+        from groundtune.advice.answers import Answers
+        from groundtune.project.advising import advise_project
+
+        return advise_project(self._workspace, answers or Answers())
+
+    def shown_answers(self) -> dict[str, tuple[Any, str]]:
+        """What the project already answers of the questionnaire: by question, the answer and where it shows."""
+        from groundtune.project.advising import shown_by
+
+        return shown_by(self._workspace)
+
         """Gates on documents, examples and queries, and what the query set can show.
 
         Args:

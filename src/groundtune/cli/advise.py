@@ -1,0 +1,211 @@
+"""The questionnaire at the terminal, and the forecast as a person reads it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from groundtune.cli.show import console
+from groundtune.errors import UserError
+
+if TYPE_CHECKING:
+    from groundtune.advice.answers import Answers
+    from groundtune.advice.forecast import Forecast
+    from groundtune.advice.questions import Part
+
+__all__ = ["make_forecast", "show_forecast"]
+
+_REASONS_SHOWN = 5
+_SKIP = "-"
+
+
+def make_forecast(folder: Path, answers_file: Path | None, *, in_project: bool) -> Forecast:
+    """Read or ask for the answers, and forecast.
+
+    Args:
+        folder: The project folder; without groundtune.toml the forecast is made outside of any project.
+        answers_file: None asks at the terminal.
+        in_project: Whether the user named the folder, so that it has to be a project.
+    """
+    from groundtune.advice.answers import Answers, read_answers
+    from groundtune.advice.forecast import advise
+    from groundtune.project import Project
+    from groundtune.settings import FILE_NAME
+
+    given = Answers() if answers_file is None else read_answers(answers_file)
+    if not in_project and not (folder / FILE_NAME).exists():
+        return advise(given if answers_file else _ask_all({}, {}))
+    project = Project.open(folder)
+    if answers_file is None:
+        shown = project.shown_answers()
+        given = _ask_all(
+            {key: value for key, (value, _) in shown.items()}, {key: where for key, (_, where) in shown.items()}
+        )
+    return project.advise(given)
+
+
+def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
+    """Ask every question that is neither answered nor made pointless by an earlier answer.
+
+    Args:
+        known: Answers that need not be asked for.
+        shown: By question, where they came from.
+
+    Raises:
+        UserError: when there is nobody to ask.
+    """
+    from groundtune.advice.answers import Answers, refuse_contradictions
+    from groundtune.advice.questions import QUESTIONS, is_moot
+
+    if not sys.stdin.isatty():
+        raise UserError(
+            "The questionnaire needs a terminal to ask at, and there is none. Give the answers in a file: "
+            'groundtune advise --answers FILE.toml  (all keys are optional, for example: task = "answer")'
+        )
+    click.echo(f"{len(QUESTIONS)} questions at most. Enter skips one; Ctrl-C stops.", err=True)
+    for key, where in shown.items():
+        click.echo(f"  {key} = {known[key]}: {where}", err=True)
+    found = dict(known)
+    for number, question in enumerate(QUESTIONS, start=1):
+        open_parts = [part for part in question.parts if part.key not in found]
+        if not open_parts or is_moot(question, found):
+            continue
+        click.echo(f"\n{number}. {question.asks}\n   {question.why}", err=True)
+        for part in open_parts:
+            answer = _ask(part)
+            if answer is not None:
+                found[part.key] = answer
+    answers = Answers.model_validate(found)
+    refuse_contradictions(answers, "Your answers")
+    return answers
+
+
+def _ask(part: Part) -> Any:
+    """One answer, asked for again until it is possible; None when it was skipped."""
+    from pydantic import ValidationError
+
+    from groundtune.advice.answers import Answers
+
+    for name, meaning in part.choices.items():
+        click.echo(f"     {name:<12}{meaning}", err=True)
+    hint = "several with commas; none: nothing special" if part.several else ""
+    prompt = f"   {part.label or part.key}{f' ({hint})' if hint else ''}"
+    while True:
+        text = click.prompt(prompt, default="", show_default=False, err=True).strip()
+        if text in ("", _SKIP):
+            return None
+        try:
+            return getattr(Answers.model_validate({part.key: _value(part, text)}), part.key)
+        except ValidationError as error:
+            allowed = f"allowed: {', '.join(part.choices)}" if part.choices else error.errors()[0]["msg"]
+            click.echo(f"     {text!r} cannot be: {allowed}. Enter skips the question.", err=True)
+
+
+def _value(part: Part, text: str) -> Any:
+    """What was typed, as a value of its key."""
+    if part.several:
+        words = [word for word in text.replace(",", " ").split() if word != "none"]
+        return tuple(dict.fromkeys(words))
+    if part.choices:
+        return text.lower()
+    if text.lower() in ("y", "yes", "n", "no"):
+        return text.lower().startswith("y")
+    plain = text.replace("_", "").replace(" ", "").replace(",", "")
+    for kind in (int, float):
+        try:
+            return kind(plain)
+        except ValueError:
+            continue
+    return text
+
+
+def show_forecast(forecast: Forecast) -> None:
+    """The recommendation, the reasons for and against, conflicts, doubts, cost, latency and the next step."""
+    out = console()
+    out.print(f"\n[bold]{forecast.sentence}", soft_wrap=True)
+    for requirement in forecast.requirements:
+        ruled = f" Rules out: {', '.join(requirement.forbids)}." if requirement.forbids else ""
+        click.echo(f"  Required: {requirement.because}{ruled} {_cited(requirement.source)}")
+    for title, speaks_for in (("For it", True), ("Against it", False)):
+        reasons = [reason.rule for reason in forecast.reasons if reason.speaks_for is speaks_for]
+        if reasons:
+            click.echo(f"{title}:")
+        for rule in reasons[:_REASONS_SHOWN]:
+            click.echo(f"  {_weight(rule.weight):<6} {rule.because} {_cited(rule.source)}")
+    for conflict, then in forecast.conflicts:
+        click.echo(f"Conflict: {conflict.because} {_cited(conflict.source)}")
+        for way, system in zip(conflict.ways_out, then, strict=True):
+            click.echo(f"  • {way.does}{f' (then: {system})' if way.set else ''}.")
+    for warning in forecast.warnings:
+        click.echo(f"Note: {warning}")
+    _show_changes(forecast)
+    _show_systems(forecast)
+    click.echo(f"Next: {forecast.next_step}")
+    if forecast.next_experiment is not None:
+        click.echo(f"  It costs {_range(forecast.next_experiment.usd)}, labelling included.")
+
+
+def _show_changes(forecast: Forecast) -> None:
+    for title, skipped in (("Skipped questions that could change it", True), ("It would change with", False)):
+        moves = [change for change in forecast.changes if change.skipped is skipped]
+        if moves:
+            found = "; ".join(f"{c.question} {c.answer.words} → {c.system or 'none'}" for c in moves)
+            click.echo(f"{title}: {found}")
+
+
+def _show_systems(forecast: Forecast) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    limited = forecast.latency.limit_ms is not None
+    columns = ["system", "score", "comes out in", "set-up", "a month", "p95 ms"]
+    for column in [*columns, "keeps the limit"] if limited else columns:
+        table.add_column(column, justify="left" if column == "system" else "right")
+    for name, score in forecast.scores.items():
+        cost, latency = forecast.cost.systems[name], forecast.latency.systems[name]
+        times = latency.to_json()["total_p95_ms"]
+        chance = [] if not limited else ["–" if latency.chance is None else f"{latency.chance:.0%}"]
+        table.add_row(
+            name,
+            f"{score:+.0f}",
+            f"{forecast.chances[name]:.0%}",
+            _range(cost.setup),
+            _range(cost.monthly),
+            _span(times),
+            *chance,
+            style="bold" if name == forecast.recommendation else None,
+        )
+    console().print(table)
+    click.echo("Likely value with its range, from assumptions that --json lists with source and date.")
+
+
+def _range(usd: tuple[float | None, float | None, float | None]) -> str:
+    low, likely, high = usd
+    if low is None or likely is None or high is None:
+        return "–"
+    return f"${_short(likely)} ({_short(low)}–{_short(high)})"
+
+
+def _span(values: Any) -> str:
+    if not values or any(value is None for value in values):
+        return "–"
+    return f"{_short(values[1])} ({_short(values[0])}–{_short(values[2])})"
+
+
+def _short(value: float) -> str:
+    """Two digits that mean something: a forecast knows no more."""
+    if value < 1000:
+        return f"{value:,.0f}"
+    return f"{value / 1e3:,.1f}k" if value < 1e5 else f"{value / 1e3:,.0f}k" if value < 1e6 else f"{value / 1e6:,.1f}M"
+
+
+def _weight(weight: float) -> str:
+    return f"{weight:+.0f}".replace("-", "−")
+
+
+def _cited(source: tuple[str, ...]) -> str:
+    return f"[{' '.join(source)}]"

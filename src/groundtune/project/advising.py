@@ -1,0 +1,106 @@
+"""Advice inside a project: what its files, settings and last run already show, and where a forecast is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from groundtune.advice.answers import Answers, refuse_contradictions
+from groundtune.advice.forecast import Forecast, advise
+from groundtune.advice.wire import forecast_json
+from groundtune.errors import ProjectError
+from groundtune.project.workspace import Workspace, fingerprint
+from groundtune.settings import Constraints
+from groundtune.training.examples import read_example_file
+
+if TYPE_CHECKING:
+    from groundtune.storage.ledger import RunRecord
+
+__all__ = ["ADVICE", "advise_project", "shown_by"]
+
+ADVICE = "advice"
+"""Kind of the runs that keep forecasts in the ledger."""
+
+_CONSTRAINTS = {
+    "latency_p95_ms": "latency_p95_ms",
+    "citations": "citations_required",
+    "knowledge_changes": "knowledge_changes",
+    "queries_per_month": "queries_per_month",
+    "budget_usd_per_month": "budget_month_usd",
+    "offline": "offline",
+}
+"""By key of [constraints]: the question that it answers. Its default says nothing."""
+
+
+def shown_by(workspace: Workspace) -> dict[str, tuple[Any, str]]:
+    """Answers that the project already gives: by question, the answer and where it shows."""
+    settings = workspace.settings
+    found: dict[str, tuple[Any, str]] = {"task": (settings.project.task, "[project] task")}
+    found |= _from_constraints(settings.constraints)
+    if settings.project.json_schema:
+        found["format_strictness"] = ("guaranteed", "[project] schema")
+    documents = _documents(workspace)
+    if documents is not None:
+        found["corpus_documents"] = (documents, "the files of [knowledge] sources")
+    if workspace.examples_path.is_file():
+        count = len(read_example_file(workspace.examples_path).examples)
+        found["labelled_examples"] = (count, workspace.examples_path.name)
+    run = last_run(workspace)
+    baseline = _measured(run, "score")
+    if run is not None and baseline is not None:
+        found["prompt_baseline"] = (baseline, f"the score of prompt in run {run.id}")
+    return found
+
+
+def advise_project(workspace: Workspace, given: Answers) -> Forecast:
+    """The forecast for a project; kept in its ledger, so that a measurement can be held against it later.
+
+    Args:
+        workspace: The project.
+        given: Answers, which win over what the project shows.
+
+    Raises:
+        AnswersError: when the answers and what the project shows contradict each other.
+    """
+    shown = {key: value for key, value in shown_by(workspace).items() if key not in given.known()}
+    answers = Answers.model_validate({**{key: value for key, (value, _) in shown.items()}, **given.known()})
+    refuse_contradictions(answers, f"The answers, with what {workspace.folder} shows")
+    forecast = advise(answers, shown={key: where for key, (_, where) in shown.items()})
+    _keep(workspace, forecast)
+    return forecast
+
+
+def last_run(workspace: Workspace) -> RunRecord | None:
+    """The experiment that finished last."""
+    if not (workspace.home / "ledger.sqlite").exists():
+        return None
+    finished = [run for run in workspace.ledger.runs("experiment") if run.finished_at]
+    return max(finished, key=lambda run: run.finished_at or "", default=None)
+
+
+def _keep(workspace: Workspace, forecast: Forecast) -> None:
+    result = forecast_json(forecast)
+    record = {"answers": result["answers"], "scores": result["scores"]}
+    run = f"advice-{fingerprint(record)}"
+    workspace.ledger.start_run(run, kind=ADVICE, record=record)
+    workspace.ledger.finish_run(run, result)
+
+
+def _from_constraints(constraints: Constraints) -> dict[str, tuple[Any, str]]:
+    set_ones = ((key, getattr(constraints, key)) for key in _CONSTRAINTS)
+    return {_CONSTRAINTS[key]: (value, f"[constraints] {key}") for key, value in set_ones if value not in (None, False)}
+
+
+def _documents(workspace: Workspace) -> int | None:
+    """How many files could be documents; None where there are none to speak of yet."""
+    from groundtune.sources import discover
+
+    try:
+        return sum(1 for _ in discover(workspace.settings.knowledge.sources, workspace.folder)) or None
+    except ProjectError:
+        return None
+
+
+def _measured(run: RunRecord | None, name: str) -> float | None:
+    systems = ((run.result if run else None) or {}).get("systems") or {}
+    value: float | None = systems.get("prompt", {}).get(name)
+    return value
