@@ -53,6 +53,7 @@ class Quantity:
         about: What it is, in a sentence.
         source: Where it is from.
         date: The day it is of, ISO 8601.
+        group: The heading it stands under.
         least: The smallest value that makes sense.
         most: The largest value that makes sense.
     """
@@ -64,6 +65,7 @@ class Quantity:
     about: str = ""
     source: str = ""
     date: str = ""
+    group: str = ""
     least: float = 0.0
     most: float = math.inf
 
@@ -98,6 +100,7 @@ class Quantity:
             "about": self.about,
             "source": self.source,
             "date": self.date,
+            "group": self.group,
         }
 
 
@@ -106,7 +109,11 @@ def _read_defaults() -> Mapping[str, Quantity]:
     text = resources.files("groundtune.economics").joinpath("defaults.toml").read_text(encoding="utf-8")
     rows = tomllib.loads(text)
     date = rows.pop("as_of").isoformat()
-    return {name: Quantity(**{"likely": None, "date": date} | row) for name, row in rows.items()}
+    return {
+        name: Quantity(**{"likely": None, "date": date, "group": group} | row)
+        for group, quantities in rows.items()
+        for name, row in quantities.items()
+    }
 
 
 def default_quantities() -> dict[str, Quantity]:

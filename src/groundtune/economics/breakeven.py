@@ -42,17 +42,11 @@ class BreakEven:
         if self.never is None:
             return f"{self.below} or {self.above}: not known, because what they cost is not."
         if self.volume is None:
-            return f"{self.above} is never cheaper than {self.below}, at any volume{self._unless()}."
-        if self.volume == 0:
-            return f"{self.above} is cheaper than {self.below} at any volume{self._range()}."
-        return f"{self.above} is cheaper than {self.below} from {self.volume:,.0f} queries a month on{self._range()}."
-
-    def _unless(self) -> str:
-        return "" if self.low is None else f" (as far as is likely; it may be from {self.low:,.0f} queries a month on)"
+            return f"{self.above} is never cheaper than {self.below}, at any volume{self._range()}."
+        return f"{self.above} is cheaper than {self.below} {_from(self.volume)}{self._range()}."
 
     def _range(self) -> str:
-        high = "never" if self.high is None else f"{self.high:,.0f}"
-        return "" if self.low == self.high else f" ({self.low or 0:,.0f} to {high} within what is plausible)"
+        return "" if self.low == self.high else f" (plausible: {_from(self.low)} to {_from(self.high)})"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -108,6 +102,12 @@ def _volume(below: Items, above: Items, months: int) -> Floats:
     always = (saved == 0) & (extra < 0)
     known = np.isfinite(extra) & np.isfinite(saved)
     return np.where(known, np.where(always, 0.0, volume), np.nan)
+
+
+def _from(volume: float | None) -> str:
+    if volume is None:
+        return "never"
+    return "at any volume" if volume == 0 else f"from {volume:,.0f} queries a month on"
 
 
 def _fixed(items: Items, months: int) -> Floats:

@@ -25,7 +25,8 @@ def likely_values(assumptions: Assumptions) -> dict[str, Floats]:
 
 
 def draw_values(assumptions: Assumptions, *, draws: int = DRAWS, seed: int = _SEED) -> dict[str, Floats]:
-    """Every quantity drawn from a triangular distribution over its range, shape (draws,).
+    """Every quantity drawn from its range, shape (draws,): as often below its likely value as above, and the further
+    from it the more rarely.
 
     Quantities of one kind move together over the systems (long questions are long for all four), the others do not
     know of each other.
@@ -34,17 +35,15 @@ def draw_values(assumptions: Assumptions, *, draws: int = DRAWS, seed: int = _SE
     for name, quantity in assumptions.quantities.items():
         kind = name.partition(".")[0]
         uniform = np.random.default_rng([seed, zlib.crc32(kind.encode())]).random(draws)
-        values[name] = _triangular(uniform, *quantity.range)
+        values[name] = _around(uniform, *quantity.range)
     return values
 
 
-def _triangular(uniform: Floats, low: float, likely: float, high: float) -> Floats:
-    """Inverse of the triangular distribution's cumulative function."""
-    if not low < high:
-        return np.full(uniform.shape, likely)
-    rising = low + np.sqrt(uniform * (high - low) * (likely - low))
-    falling = high - np.sqrt((1 - uniform) * (high - low) * (high - likely))
-    return np.where(uniform < (likely - low) / (high - low), rising, falling)
+def _around(uniform: Floats, low: float, likely: float, high: float) -> Floats:
+    """Inverse of a cumulative function with half of a triangle on either side of the likely value, its median."""
+    below = likely - (likely - low) * (1 - np.sqrt(np.minimum(2 * uniform, 1)))
+    above = likely + (high - likely) * (1 - np.sqrt(np.minimum(2 * (1 - uniform), 1)))
+    return np.asarray(np.where(uniform < 0.5, below, above))
 
 
 def spread_of(likely: Floats, draws: Floats) -> Spread:

@@ -7,23 +7,19 @@ numbers that also stand in a table beside it. Importing Altair takes most of a s
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-import vl_convert
 
+from groundtune.drawing import ACCENT, CHARACTER, INK, PAPER, SOFT, ZONE, chart_of, to_svg
 from groundtune.verdict.report import Outcome
 
 _WIDTH = 230
 _BAR = 300
 _ROW = 34
-_CHARACTER = 6.8
 _LEAST_LEFT = 84
-_INK, _SOFT, _LINE = "var(--ink)", "var(--soft)", "var(--line)"
-_ACCENT, _ZONE, _PAPER = "var(--accent)", "var(--zone)", "var(--paper)"
 _OUTCOME_FILL = {
     "right": "var(--right)",
     "abstained": "var(--abstained)",
@@ -78,12 +74,12 @@ def interval_chart(
     rows = [_estimate_row(estimate, signed=zero) for estimate in estimates]
     bounds = [bound for e in estimates for bound in (e.value, e.low, e.high, *(zone or ())) if bound is not None]
     scale = _padded([*bounds, 0.0], -100.0, 100.0) if zero else _padded(bounds, 0.0, 100.0)
-    colour = _when_chosen(_ACCENT, _INK)
-    base = _chart(rows)
+    colour = _when_chosen(ACCENT, INK)
+    base = chart_of(rows)
     y = _labels(estimates)
     layers = [_band(zone, scale)] if zone else []
     if zero:
-        layers.append(_chart([{"x": 0}]).mark_rule(color=_SOFT).encode(x=alt.X("x:Q", scale=scale)))
+        layers.append(chart_of([{"x": 0}]).mark_rule(color=SOFT).encode(x=alt.X("x:Q", scale=scale)))
     layers += [
         base.mark_rule(strokeWidth=2.5).encode(
             x=alt.X("low:Q", scale=scale, title=axis, axis=alt.Axis(tickCount=5)), x2="high:Q", y=y, color=colour
@@ -91,7 +87,7 @@ def interval_chart(
         base.mark_point(size=90, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale), y=y, color=colour),
         base.mark_text(align="left", dx=10).encode(x=alt.value(_WIDTH), y=y, text="text:N", color=colour),
     ]
-    return _svg(alt.layer(*layers), [row.label for row in estimates])
+    return _rows_svg(alt.layer(*layers), [row.label for row in estimates])
 
 
 def shares_chart(shares: Sequence[Shares]) -> str:
@@ -104,7 +100,7 @@ def shares_chart(shares: Sequence[Shares]) -> str:
             text = _fitting(part, f"{outcome} {part:.0%}", f"{part:.0%}")
             rows.append(_row(share.label, outcome=outcome, start=start, end=end, middle=(start + end) / 2, text=text))
             start = end
-    base = _chart(rows)
+    base = chart_of(rows)
     scale = alt.Scale(domain=[0, 1], nice=False)
     fill = alt.Color(
         "outcome:N",
@@ -112,14 +108,14 @@ def shares_chart(shares: Sequence[Shares]) -> str:
         legend=None,
     )
     y = _labels(shares)
-    bars = base.mark_bar(height=22, stroke=_PAPER, strokeWidth=1.5).encode(
+    bars = base.mark_bar(height=22, stroke=PAPER, strokeWidth=1.5).encode(
         x=alt.X("start:Q", scale=scale, title="share of queries", axis=alt.Axis(format="%", tickCount=5)),
         x2="end:Q",
         y=y,
         color=fill,
     )
-    words = base.mark_text(color=_INK).encode(x=alt.X("middle:Q", scale=scale), y=y, text="text:N")
-    return _svg(alt.layer(bars, words), [row.label for row in shares], width=_BAR, right=14)
+    words = base.mark_text(color=INK).encode(x=alt.X("middle:Q", scale=scale), y=y, text="text:N")
+    return _rows_svg(alt.layer(bars, words), [row.label for row in shares], width=_BAR, right=14)
 
 
 def latency_chart(spans: Sequence[Span], *, limit_ms: float | None = None) -> str:
@@ -134,26 +130,21 @@ def latency_chart(spans: Sequence[Span], *, limit_ms: float | None = None) -> st
     far_apart = min(values) > 0 and max(values) / min(values) > 30
     scale = alt.Scale(type="log", nice=True) if far_apart else alt.Scale(domain=[0, max(values) * 1.05], nice=True)
     axis = alt.Axis(values=_decades(values), labelFlush=False) if far_apart else alt.Axis(tickCount=5)
-    base = _chart(rows)
-    y, colour = _labels(spans), _when_chosen(_ACCENT, _INK)
+    base = chart_of(rows)
+    y, colour = _labels(spans), _when_chosen(ACCENT, INK)
     p50 = alt.X("p50:Q", scale=scale, title="milliseconds per query", axis=axis)
     layers = [
         base.mark_rule(strokeWidth=2.5).encode(x=p50, x2="p95:Q", y=y, color=colour),
         base.mark_point(size=90, filled=True, opacity=1).encode(x=p50, y=y, color=colour),
-        base.mark_point(size=80, filled=True, strokeWidth=2, opacity=1, fill=_PAPER).encode(
-            x=alt.X("p95:Q", scale=scale), y=y, stroke=_when_chosen(_ACCENT, _INK, channel="stroke")
+        base.mark_point(size=80, filled=True, strokeWidth=2, opacity=1, fill=PAPER).encode(
+            x=alt.X("p95:Q", scale=scale), y=y, stroke=_when_chosen(ACCENT, INK, channel="stroke")
         ),
         base.mark_text(align="left", dx=10).encode(x=alt.value(_WIDTH), y=y, text="text:N", color=colour),
     ]
     if limit_ms:
-        limit = _chart([{"x": limit_ms}])
-        layers.append(limit.mark_rule(color=_SOFT, strokeDash=[4, 3]).encode(x=alt.X("x:Q", scale=scale)))
-    return _svg(alt.layer(*layers), [row.label for row in spans])
-
-
-def _chart(rows: Sequence[Mapping[str, object]]) -> Any:
-    data: Any = alt.Data
-    return alt.Chart(data(values=rows))
+        limit = chart_of([{"x": limit_ms}])
+        layers.append(limit.mark_rule(color=SOFT, strokeDash=[4, 3]).encode(x=alt.X("x:Q", scale=scale)))
+    return _rows_svg(alt.layer(*layers), [row.label for row in spans])
 
 
 def _estimate_row(estimate: Estimate, *, signed: bool) -> dict[str, object]:
@@ -172,7 +163,7 @@ def _ms(value: float) -> str:
 
 def _fitting(part: float, *texts: str) -> str:
     """The first text that fits into this part of a bar, or none."""
-    return next((text for text in texts if len(text) * _CHARACTER < part * _BAR), "")
+    return next((text for text in texts if len(text) * CHARACTER < part * _BAR), "")
 
 
 def _decades(values: Sequence[float]) -> list[float]:
@@ -192,8 +183,8 @@ def _when_chosen(chosen: str, other: str, channel: str = "color") -> Any:
 
 def _band(zone: tuple[float, float], scale: Any) -> Any:
     return (
-        _chart([{"from": zone[0], "to": zone[1]}])
-        .mark_rect(color=_ZONE)
+        chart_of([{"from": zone[0], "to": zone[1]}])
+        .mark_rect(color=ZONE)
         .encode(x=alt.X("from:Q", scale=scale), x2="to:Q")
     )
 
@@ -205,25 +196,7 @@ def _padded(bounds: Sequence[float], floor: float, ceiling: float) -> Any:
     return alt.Scale(domain=[max(floor, low - room), min(ceiling, high + room)], nice=False, zero=False)
 
 
-def _svg(chart: Any, labels: Sequence[str], *, width: int = _WIDTH, right: int = 84) -> str:
-    """Render with the page's colours; the element scales to the width that the page gives it."""
-    chart = chart.properties(width=width, height=len(labels) * _ROW)
-    # Fixed margins: the page's font is not the one that text is measured with here.
-    left = max(_LEAST_LEFT, 16 + _CHARACTER * max(len(label) for label in labels))
-    margins = {"left": left, "right": right, "top": 4, "bottom": 44}
-    chart = chart.configure(background="transparent", font="sans-serif", autosize="none", padding=margins)
-    chart = chart.configure_view(stroke=None).configure_text(fontSize=12)
-    chart = chart.configure_axis(
-        labelColor=_SOFT,
-        titleColor=_SOFT,
-        gridColor=_LINE,
-        domainColor=_LINE,
-        tickColor=_LINE,
-        labelFontSize=12,
-        titleFontSize=12,
-        titleFontWeight="normal",
-        titlePadding=8,
-    ).configure_axisY(labelColor=_INK)
-    svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False))
-    # The browser takes the size from the page; the view box keeps the proportions.
-    return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+def _rows_svg(chart: Any, labels: Sequence[str], *, width: int = _WIDTH, right: int = 84) -> str:
+    """A chart with one row for each label, which stands left of it."""
+    left = max(_LEAST_LEFT, 16 + CHARACTER * max(len(label) for label in labels))
+    return to_svg(chart, width=width, height=len(labels) * _ROW, left=left, right=right)
