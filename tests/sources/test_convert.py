@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from groundtune.records import Document
-from groundtune.sources import FORMATS, Failure, SourceFile, convert
+from groundtune.sources import FORMATS, Conversion, Failure, SourceFile
+
+CONVERSION = Conversion()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def conversion() -> Iterator[None]:
+    """One set of worker processes for all tests of this file."""
+    with CONVERSION:
+        yield
 
 
 def read(path: Path) -> list[Document | Failure]:
     ending = ".jsonl.gz" if path.name.endswith(".jsonl.gz") else path.suffix
     form = FORMATS.get(ending, "unsupported")
-    return list(convert(SourceFile(id=path.name, path=path, source=f"docs/{path.name}", format=form)))
+    return list(CONVERSION.start(SourceFile(id=path.name, path=path, source=f"docs/{path.name}", format=form))())
 
 
 def one(path: Path, data: bytes | str) -> Document:
@@ -142,7 +152,9 @@ def test_a_declared_charset_counts(tmp_path: Path) -> None:
         ("a.txt", b" \n\t\n", "no text"),
         ("a.txt", bytes(range(256)) * 8, "binary"),
         ("a.html", b"<html><body></body></html>", "no text"),
-        ("a.pdf", b"%PDF-1.7", "not supported"),
+        ("a.pdf", b"%PDF-1.7", "damaged"),
+        ("a.docx", b"PK", "damaged"),
+        ("a.png", b"x", "not supported"),
     ],
 )
 def test_what_holds_no_text_is_reported_with_a_hint(tmp_path: Path, name: str, data: bytes, reason: str) -> None:

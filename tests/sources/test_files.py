@@ -21,10 +21,10 @@ def found(sources: list[str], root: Path) -> list[tuple[str, str, str]]:
 
 
 def test_a_folder_gives_its_files_in_order_without_hidden_ones_and_pictures(tmp_path: Path) -> None:
-    lay(tmp_path, "docs/b.md", "docs/a/z.html", "docs/.git/x.md", "docs/.hidden.md", "docs/logo.png", "docs/x.pdf")
+    lay(tmp_path, "docs/b.md", "docs/a/z.html", "docs/.git/x.md", "docs/.hidden.md", "docs/logo.png", "docs/x.odg")
     assert found(["docs"], tmp_path) == [
         ("b.md", "docs/b.md", "markdown"),
-        ("x.pdf", "docs/x.pdf", "unsupported"),
+        ("x.odg", "docs/x.odg", "unsupported"),
         ("a/z.html", "docs/a/z.html", "html"),
     ]
 

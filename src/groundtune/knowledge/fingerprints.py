@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from groundtune.sources import Failure
+
 __all__ = ["Fingerprint", "Fingerprints"]
 
 # A file written twice within the clock tick of its file system has one time and two contents: do not trust a young one.
@@ -23,7 +25,7 @@ class Fingerprint:
 
     Attributes:
         documents: Id and content hash of each document of the file.
-        failures: Source, reason and hint of each row or file that gave none.
+        failures: Each row or file that gave none.
         settled: False when the file was so young that its time proves nothing.
     """
 
@@ -32,7 +34,7 @@ class Fingerprint:
     sha256: str
     settled: bool
     documents: Mapping[str, str] = field(default_factory=dict)
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class Fingerprints:
@@ -109,6 +111,10 @@ def _load(path: Path, recipe: str) -> dict[str, Fingerprint]:
         stored: Any = json.loads(path.read_text(encoding="utf-8"))
         if stored["recipe"] != recipe:
             return {}
-        return {source: Fingerprint(**row) for source, row in stored["sources"].items()}
+        return {source: _read(row) for source, row in stored["sources"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _read(row: dict[str, Any]) -> Fingerprint:
+    return Fingerprint(**{**row, "failures": [Failure(**failure) for failure in row["failures"]]})

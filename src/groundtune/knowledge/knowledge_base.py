@@ -24,7 +24,7 @@ from groundtune.knowledge.snapshot import Latest
 from groundtune.knowledge.sync import Progress, SyncReport, store
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
-from groundtune.sources import CONVERSION, count_documents, discover
+from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, count_documents, discover
 
 __all__ = ["KnowledgeBase", "Mode"]
 
@@ -57,12 +57,15 @@ class KnowledgeBase:
 
     # -- writing
 
-    def sync(self, sources: Sequence[str], root: Path, *, progress: Progress | None = None) -> SyncReport:
+    def sync(
+        self, sources: Sequence[str], root: Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None
+    ) -> SyncReport:
         """Make the index equal to the files: read what is new or changed, drop what is gone.
 
         Args:
             sources: Folders, files or globs, relative to ``root``.
             root: The project's folder.
+            rules: How they are read.
             progress: Called while it works.
 
         Raises:
@@ -71,11 +74,11 @@ class KnowledgeBase:
             StorageError: when the disk refuses; what was stored before is kept.
         """
         files = list(discover(sources, root))
-        with self._writing():
+        with self._writing(), Conversion(rules) as conversion:
             stored = self._index.contents()
             path = self.folder / f"fingerprints-{self._slug}.json"
             fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}")
-            items = Reading(stored, self._splitter, self._recipe).files(files, fingerprints)
+            items = Reading(stored, self._splitter, self._recipe).files(files, fingerprints, conversion)
             report = store(
                 items,
                 self._index,

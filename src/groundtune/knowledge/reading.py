@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from groundtune.knowledge.fingerprints import Fingerprint, Fingerprints
 from groundtune.knowledge.passages import Splitter
 from groundtune.knowledge.schema import Entry, Prepared, content_of
 from groundtune.records import Document
-from groundtune.sources import Failure, SourceFile, convert
+from groundtune.sources import Conversion, Failure, Pending, SourceFile
 
 __all__ = ["Reading", "Unchanged"]
 
@@ -23,6 +25,8 @@ class Unchanged:
 
 Item = Prepared | Unchanged | Failure
 
+_AHEAD = 16
+"""Files whose conversion is begun before they are needed."""
 _OPEN = "Give read access to it; what was read of it before is kept."
 
 
@@ -46,21 +50,46 @@ class Reading:
         for entry in entries:
             yield self._compared(entry)
 
-    def files(self, files: Iterable[SourceFile], fingerprints: Fingerprints) -> Iterator[Item]:
-        """Read files; each leaves its fingerprint, except one that could not be read now."""
+    def files(
+        self, files: Iterable[SourceFile | Failure], fingerprints: Fingerprints, conversion: Conversion
+    ) -> Iterator[Item]:
+        """Read files in their order, some of them ahead; each leaves its fingerprint, unless it cannot be read now."""
+        begun: deque[Callable[[], Iterator[Item]]] = deque()
         for file in files:
-            try:
-                same = fingerprints.unchanged(file.source, file.path)
-                if same is not None and self._holds(same):
-                    yield from self._repeated(same, file.source)
-                    fingerprints.keep(file.source, same)
-                    continue
-                fingerprint = fingerprints.take(file.path)
-            except OSError as error:
-                yield from self._kept(file, fingerprints)
-                yield Failure(file.source, f"it cannot be opened: {error.strerror or error}", _OPEN, transient=True)
-                continue
-            yield from self._read(file, fingerprint, fingerprints)
+            begun.append(self._begun(file, fingerprints, conversion))
+            if len(begun) > _AHEAD:
+                yield from begun.popleft()()
+        while begun:
+            yield from begun.popleft()()
+
+    def _begun(
+        self, file: SourceFile | Failure, fingerprints: Fingerprints, conversion: Conversion
+    ) -> Callable[[], Iterator[Item]]:
+        if isinstance(file, Failure):
+            return partial(iter, (file,))
+        try:
+            same = fingerprints.unchanged(file.source, file.path)
+            if same is not None:
+                return partial(self._again, file, same, fingerprints, conversion)
+            fingerprint = fingerprints.take(file.path)
+        except OSError as error:
+            return partial(self._closed, file, fingerprints, error)
+        return partial(self._read, file, fingerprint, fingerprints, conversion.start(file))
+
+    def _again(
+        self, file: SourceFile, same: Fingerprint, fingerprints: Fingerprints, conversion: Conversion
+    ) -> Iterator[Item]:
+        """A file that is what it was: read only when the index has lost something of it."""
+        if not self._holds(same):
+            yield from self._read(file, same, fingerprints, conversion.start(file))
+            return
+        yield from self._repeated(same, file.source)
+        fingerprints.keep(file.source, same)
+
+    def _closed(self, file: SourceFile, fingerprints: Fingerprints, error: OSError) -> Iterator[Item]:
+        yield from self._kept(file, fingerprints)
+        reason = f"it cannot be opened: {error.strerror or error}"
+        yield Failure(file.source, reason, _OPEN, "unreachable", transient=True)
 
     def _holds(self, fingerprint: Fingerprint) -> bool:
         """True when the index has every document of the file, and no other file claims one of them."""
@@ -72,7 +101,7 @@ class Reading:
     def _repeated(self, fingerprint: Fingerprint, source: str) -> Iterator[Item]:
         self._taken.update(dict.fromkeys(fingerprint.documents, source))
         yield Unchanged(tuple(fingerprint.documents))
-        yield from (Failure(*failure) for failure in fingerprint.failures)
+        yield from fingerprint.failures
 
     def _kept(self, file: SourceFile, fingerprints: Fingerprints) -> Iterator[Item]:
         """What was read before of a file that cannot be read now, but for what another file or its start gave since."""
@@ -83,10 +112,12 @@ class Reading:
             self._taken.update(dict.fromkeys(kept, file.source))
             yield Unchanged(kept)
 
-    def _read(self, file: SourceFile, fingerprint: Fingerprint, fingerprints: Fingerprints) -> Iterator[Item]:
+    def _read(
+        self, file: SourceFile, fingerprint: Fingerprint, fingerprints: Fingerprints, pending: Pending
+    ) -> Iterator[Item]:
         documents: dict[str, str] = {}
-        failures: list[tuple[str, str, str]] = []
-        for result in convert(file):
+        failures: list[Failure] = []
+        for result in pending():
             item = self._compared(Entry(result)) if isinstance(result, Document) else result
             if isinstance(item, Prepared):
                 documents[item.entry.document.id] = item.content
@@ -97,7 +128,7 @@ class Reading:
                 yield item
                 return
             else:
-                failures.append((item.source, item.reason, item.hint))
+                failures.append(item)
             yield item
         fingerprints.keep(file.source, replace(fingerprint, documents=documents, failures=failures))
 

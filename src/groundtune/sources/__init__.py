@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from groundtune.sources.convert import CONVERSION, convert, count_documents
+from groundtune.sources.convert import CONVERSION, Conversion, Pending, count_documents
+from groundtune.sources.converted import Reader
 from groundtune.sources.failure import Failure
 from groundtune.sources.files import FORMATS, SourceFile, discover
+from groundtune.sources.rules import DEFAULT_RULES, Rules
+from groundtune.sources.workers import Limits
 
-__all__ = ["CONVERSION", "FORMATS", "Failure", "SourceFile", "convert", "count_documents", "discover"]
+__all__ = [
+    "CONVERSION",
+    "DEFAULT_RULES",
+    "FORMATS",
+    "Conversion",
+    "Failure",
+    "Limits",
+    "Pending",
+    "Reader",
+    "Rules",
+    "SourceFile",
+    "count_documents",
+    "discover",
+]

@@ -7,7 +7,7 @@ import re
 
 from groundtune.sources.failure import Unusable
 
-__all__ = ["decode"]
+__all__ = ["decode", "is_wide", "whole"]
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -19,7 +19,7 @@ _MARKS = (
 )
 _LEGACY = [
     "cp1252",
-    "shift_jis",
+    "cp932",
     "euc_jp",
     "gb18030",
     "big5",
@@ -31,6 +31,8 @@ _LEGACY = [
     "cp1255",
 ]
 _DECLARED = re.compile(rb"""(?:charset\s*=|encoding\s*=|coding[:=])\s*["']?\s*([A-Za-z0-9_.:-]+)""")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BINARY = ("it holds binary data, not text", "Remove it from the sources, or give its text as .md or .txt.")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -43,8 +45,18 @@ def decode(data: bytes) -> str:
     text = _marked(data) or _unmarked(data)
     # A few stray control characters happen in real text; more than one in 200 does not.
     if len(_CONTROL.findall(text)) * 200 > len(text):
-        raise Unusable("it holds binary data, not text", "Remove it from the sources, or give its text as .md or .txt.")
+        raise Unusable(*_BINARY)
     return _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "")
+
+
+def whole(text: str) -> str:
+    """Text that can be stored as UTF-8: half a surrogate pair becomes a replacement sign, so that offsets hold."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether bytes look like text in UTF-16 or UTF-32."""
+    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _wide_encoding(data) is not None
 
 
 def _marked(data: bytes) -> str | None:
@@ -91,7 +103,7 @@ def _guessed(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     if data[:4096].count(0) > 0:
-        raise Unusable("it holds binary data, not text", "Remove it from the sources, or give its text as .md or .txt.")
+        raise Unusable(*_BINARY)
     best = from_bytes(data[:65536], cp_isolation=_LEGACY).best()
     text = _try(data, best.encoding) if best is not None else None
     return text if text is not None else data.decode("cp1252", errors="replace")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from groundtune.records import Document
+from groundtune.sources.decode import whole
 from groundtune.sources.failure import Failure, Unusable
 from groundtune.sources.files import SourceFile
 
 __all__ = ["count_rows", "read_document_rows"]
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_ROW = 64 * 2**20
+_AGAIN = "Make the file again; what was read of it before is kept."
 _HINT = 'Write the row as {"id": "...", "title": "...", "text": "..."}; "metadata" and "groups" may be added.'
 
 
@@ -29,7 +29,7 @@ def read_document_rows(file: SourceFile) -> Iterator[Document | Failure]:
             yield from _numbered(file, lines)
     except (OSError, EOFError) as error:
         reason = f"it cannot be read to its end: {error}"
-        yield Failure(file.source, reason, "Make the file again; what was read of it before is kept.", transient=True)
+        yield Failure(file.source, reason, _AGAIN, "damaged", transient=True)
 
 
 def count_rows(file: SourceFile) -> int:
@@ -86,12 +86,12 @@ def _document(row: Any, source: str) -> Document:
         raise Unusable("; ".join(faults), _HINT)
     metadata = row.get("metadata") or {}
     return Document(
-        id=_whole(str(row["id"])),
-        title=_whole(row.get("title") or ""),
-        text=_whole(row["text"]),
+        id=whole(str(row["id"])),
+        title=whole(row.get("title") or ""),
+        text=whole(row["text"]),
         source=source,
-        metadata={_whole(key): _whole(_flat(value)) for key, value in metadata.items() if value is not None},
-        groups=tuple(_whole(group) for group in row.get("groups") or []),
+        metadata={whole(key): whole(_flat(value)) for key, value in metadata.items() if value is not None},
+        groups=tuple(whole(group) for group in row.get("groups") or []),
     )
 
 
@@ -113,8 +113,3 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
 
 def _flat(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _whole(text: str) -> str:
-    """Half a surrogate pair cannot be stored as UTF-8; its replacement keeps every offset."""
-    return _SURROGATE.sub("\ufffd", text)

@@ -9,10 +9,14 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from groundtune.errors import ProjectError
+from groundtune.sources.data import LANGUAGES
 
 __all__ = ["FORMATS", "Format", "SourceFile", "discover"]
 
-Format = Literal["markdown", "html", "text", "rst", "rows", "unsupported"]
+Format = Literal[
+    "markdown", "html", "text", "rst", "rows", "csv", "json", "code", "pdf", "docx", "pptx", "spreadsheet", "doc",
+    "rtf", "msg", "odt", "epub", "eml", "archive", "unsupported",
+]  # fmt: skip
 
 FORMATS: dict[str, Format] = {
     ".md": "markdown",
@@ -27,14 +31,32 @@ FORMATS: dict[str, Format] = {
     ".rst.txt": "rst",
     ".jsonl": "rows",
     ".jsonl.gz": "rows",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".pptx": "pptx",
+    ".xlsx": "spreadsheet",
+    ".xlsm": "spreadsheet",
+    ".xls": "spreadsheet",
+    ".doc": "doc",
+    ".rtf": "rtf",
+    ".msg": "msg",
+    ".odt": "odt",
+    ".epub": "epub",
+    ".eml": "eml",
+    **dict.fromkeys(LANGUAGES, "code"),
 }
 """Formats by the end of the file name."""
 
 # Parts of a web page or a documentation tree that carry no text of their own: passed over without a report.
 _ASSETS = frozenset(
-    {".avif", ".bmp", ".css", ".eot", ".gif", ".gz", ".ico", ".inv", ".jpeg", ".jpg", ".js", ".lock", ".map", ".mp3"}
+    {".avif", ".bmp", ".css", ".eot", ".gif", ".gz", ".ico", ".inv", ".jpeg", ".jpg", ".lock", ".map", ".mp3"}
     | {".mp4", ".otf", ".png", ".svg", ".ttf", ".wav", ".webm", ".webp", ".woff", ".woff2"}
 )
+# Scripts and settings of a web page, not of a program.
+_FURNITURE = frozenset({"_static", "static", "assets", "node_modules", "dist"})
 _GLOB = frozenset("*?[")
 
 
@@ -125,8 +147,13 @@ def _format(path: Path) -> Format | None:
     name = path.name.lower()
     for ending in ("".join(PurePath(name).suffixes[-2:]), path.suffix.lower()):
         if ending in FORMATS:
-            return FORMATS[ending]
+            return None if ending == ".js" and _is_furniture(path) else FORMATS[ending]
     return None if path.suffix.lower() in _ASSETS else "unsupported"
+
+
+def _is_furniture(script: Path) -> bool:
+    """Whether a script belongs to a web page: it lies beside HTML or in a folder that such scripts lie in."""
+    return not _FURNITURE.isdisjoint(script.parts) or any(script.parent.glob("*.html"))
 
 
 def _shown(path: Path, root: Path) -> str:

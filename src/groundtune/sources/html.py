@@ -7,8 +7,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from groundtune.sources.converted import Converted
 from groundtune.sources.failure import Unusable
-from groundtune.sources.markdown import Converted, first_heading
+from groundtune.sources.markdown import first_heading
 
 if TYPE_CHECKING:
     from html_to_markdown import ConversionOptions
@@ -31,7 +32,9 @@ def convert_html(text: str) -> Converted:
     try:
         result = html_to_markdown.convert(text, _options())
     except html_to_markdown.ConversionError as error:
-        raise Unusable(f"its HTML cannot be read: {error}", "Save the page again, or give its text as .md.") from error
+        raise Unusable(
+            f"its HTML cannot be read: {error}", "Save the page again, or give its text as .md.", "damaged"
+        ) from error
     markdown = result.content or ""
     declared = _TITLE.search(text)
     title = first_heading(markdown) or (html.unescape(declared.group(1)).strip() if declared else "")

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-__all__ = ["Converted", "convert_markdown", "first_heading"]
+from groundtune.sources.converted import Converted
+
+__all__ = ["convert_markdown", "first_heading"]
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z][\w-]*):[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$|^(?=\S)([^\n]+)\n=+[ \t]*$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _MARKUP = re.compile(r"<[^>]+>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)|[*`\[\]\\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """What a converter makes of one file: clean Markdown text, and a title where the text names one, else ""."""
-
-    title: str
-    text: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert_markdown(text: str) -> Converted:

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from groundtune.sources.markdown import Converted
+from groundtune.sources.converted import Converted
 
 __all__ = ["convert_rst"]
 
