@@ -99,7 +99,14 @@ def test_the_commented_settings_of_a_new_project_show_every_key_with_its_default
     }
     known |= {f"{place}.prices.{name}" for name in PriceSettings.model_fields for place in ("model", "arms.current")}
     assert keys(shown) == known
-    examples = ("constraints.", "arms.", "model.prices.", "model.context_window", "training.price_usd_per_million")
+    examples = (
+        "constraints.",
+        "economics.",
+        "arms.",
+        "model.prices.",
+        "model.context_window",
+        "training.price_usd_per_million",
+    )
     for key in keys(shown):
         if not key.startswith(examples):
             assert value(shown, key) == value(defaults, key), key

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HOURS_PER_MONTH", "Floats", "Items", "cost_items", "monthly_cost", "total_cost"]
+__all__ = ["HOURS_PER_MONTH", "Floats", "Items", "cost_items", "monthly_bill", "monthly_cost", "total_cost"]
 
 Floats = npt.NDArray[np.float64]
 """One number, shape (), or one for each draw, shape (draws,)."""
 
 HOURS_PER_MONTH = 730
 """8,760 hours a year over 12."""
+
+HOURS_OF_PEOPLE = ("care of the prompt", "checking answers", "care of documents", "labelling and examining again")
+"""Monthly items that nobody sends a bill for."""
 
 _RETRIEVES = ("rag", "tuned_rag")
 _TUNED = ("tuned", "tuned_rag")
@@ -79,9 +82,10 @@ def _add_answering(
     who = "tuned_" if system in _TUNED else ""
     owned = v[f"{who}self_hosted"]
     read, written = v[f"input_tokens.{system}"], v[f"output_tokens.{system}"]
+    cached = v[f"cached_share.{system}"]
     tokens = (
-        read * (1 - v["cached_share"]) * v[f"{who}input_price"]
-        + read * v["cached_share"] * v[f"{who}cached_price"]
+        read * (1 - cached) * v[f"{who}input_price"]
+        + _times(read * cached, v[f"{who}cached_price"])
         + written * v[f"{who}output_price"]
     ) / 1e6
     per_query["tokens"] = _unless(owned, tokens * (1 - v["batch_share"] * v["batch_discount"]))
@@ -103,9 +107,19 @@ def _add_tuning(v: Mapping[str, Floats], system: str, setup: dict[str, Floats], 
     times = v["base_model_changes_per_year"]
     if system not in _RETRIEVES:
         times = times + v["knowledge_refreshes_per_year"]
-    again = training + v["relabelled_share"] * v["training_examples"] * label
-    monthly["tuning again"] = times / 12 * (again + v["retuning_hours"] * v["team_usd_per_hour"])
+    relabelling = v["relabelled_share"] * v["training_examples"] * label
+    monthly["training again"] = times / 12 * training
+    monthly["labelling and examining again"] = times / 12 * (
+        relabelling + v["retuning_hours"] * v["team_usd_per_hour"]
+    )
     monthly["keeping tuned weights ready"] = v["tuned_hosting_usd_per_month"]
+
+
+def monthly_bill(items: Items, queries_per_month: Floats) -> Floats:
+    """US dollars a month that somebody sends a bill for: `monthly_cost` without the hours of people and mistakes."""
+    fixed = sum(amount for name, amount in items.monthly.items() if name not in HOURS_OF_PEOPLE)
+    each = sum(amount for name, amount in items.per_query.items() if name != "mistakes")
+    return np.asarray(fixed + queries_per_month * each)
 
 
 def monthly_cost(items: Items, queries_per_month: Floats) -> Floats:

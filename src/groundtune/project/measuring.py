@@ -87,6 +87,7 @@ class Measuring:
         # Constraints and the equivalence zone only weigh what was measured, but for one: it sets the thresholds.
         settings["constraints"] = {"max_wrong_rate": settings["constraints"]["max_wrong_rate"]}
         settings["experiment"]["minimum_gain"] = None
+        settings.pop("economics")
         return {
             "groundtune": __version__,
             "template": TEMPLATE_VERSION,
@@ -99,6 +100,7 @@ class Measuring:
             "embedding": workspace.embedding.name,
             "models": {"base": self.models[0].name, "tuned": self.models[1].name if self.models[1] else None},
             "retriever": getattr(self.retriever, "name", None),
+            "reranker": workspace.plan.reranker.name if workspace.plan.reranker else None,
             "further": self.further.record,
             "checkpoint": self._tuned.id if self._tuned else None,
         }
@@ -259,7 +261,7 @@ def make_retriever(workspace: Workspace) -> Retriever:
     if settings.retriever:
         origins = Origins(workspace.knowledge)
         return load_retriever(settings.retriever, workspace.folder, passages=settings.passages, origins=origins)
-    return KnowledgeRetriever(workspace.knowledge, settings.passages, settings.search)
+    return KnowledgeRetriever(workspace.knowledge, settings.passages, workspace.plan)
 
 
 def index_seconds(workspace: Workspace) -> float | None:

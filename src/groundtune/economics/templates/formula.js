@@ -36,8 +36,9 @@ function addAnswering(v, system, monthly, perQuery) {
   const owned = v[who + "self_hosted"];
   const read = v["input_tokens." + system];
   const written = v["output_tokens." + system];
-  const tokens = (read * (1 - v.cached_share) * v[who + "input_price"]
-    + read * v.cached_share * v[who + "cached_price"]
+  const cached = v["cached_share." + system];
+  const tokens = (read * (1 - cached) * v[who + "input_price"]
+    + times(read * cached, v[who + "cached_price"])
     + written * v[who + "output_price"]) / 1e6;
   perQuery.tokens = times(1 - owned, tokens * (1 - v.batch_share * v.batch_discount));
   const rate = v["requests_per_second." + system] * v.utilisation * 3600;
@@ -55,8 +56,9 @@ function addTuning(v, system, setup, monthly) {
   setup["preparing and examining the tuning"] = v.tuning_hours * v.team_usd_per_hour;
   let often = v.base_model_changes_per_year;
   if (!RETRIEVES.includes(system)) often += v.knowledge_refreshes_per_year;
-  const again = training + v.relabelled_share * v.training_examples * label;
-  monthly["tuning again"] = often / 12 * (again + v.retuning_hours * v.team_usd_per_hour);
+  const relabelling = v.relabelled_share * v.training_examples * label;
+  monthly["training again"] = often / 12 * training;
+  monthly["labelling and examining again"] = often / 12 * (relabelling + v.retuning_hours * v.team_usd_per_hour);
   monthly["keeping tuned weights ready"] = v.tuned_hosting_usd_per_month;
 }
 
