@@ -82,11 +82,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A retrieved passage; ``rank`` starts at 1, a higher ``score`` is better."""
+    """A retrieved passage; ``rank`` starts at 1, a higher ``score`` is better.
+
+    Attributes:
+        knowledge: Name of the knowledge version that it was found in; None where the retriever has no versions.
+    """
 
     rank: int
     score: float
     passage: Passage
+    knowledge: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lancedb
 import pytest
 from filelock import FileLock
 
 from groundtune.errors import Busy, ProjectError, StorageError
 from groundtune.knowledge import KnowledgeBase
-from groundtune.knowledge.index import Index
+from groundtune.knowledge.lance import LanceStore
 from groundtune.records import Document, Example, Message
 from groundtune.testing.embedding import HashedWords
 
@@ -130,13 +131,13 @@ def test_a_full_disk_leaves_the_old_state(
     knowledge.sync(["docs"], project)
     version = knowledge.version
     (project / "docs" / "parking.md").write_text("# Parking\n\nNobody parks here.\n", encoding="utf-8")
-    from lancedb.merge import LanceMergeInsertBuilder
+    from lancedb.table import LanceTable
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(LanceMergeInsertBuilder, "execute", full)
+        patch.setattr(LanceTable, "add", full)
         with pytest.raises(StorageError, match=r"No space left.*again"):
             knowledge.sync(["docs"], project)
     assert knowledge.version == version
@@ -160,21 +161,21 @@ def test_the_index_of_another_embedding_is_another_one(project: Path) -> None:
     assert knowledge.count() == 0
     knowledge.sync(["docs"], project)
     assert knowledge.count() == opened(project, HashedWords(32)).count()
-    assert isinstance(knowledge._index, Index)
 
 
 def test_what_a_killed_run_left_untidy_is_tidied_by_the_next(
     project: Path, embedding: HashedWords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unindexed() -> int:
-        table = Index(project / "knowledge" / "index", knowledge._index._name, embedding.dimensions).table()
-        assert table is not None
+        (name,) = [path.stem for path in folder.glob("*.lance")]
+        table = lancedb.connect(folder).open_table(name)
         statistics = [table.index_stats(index.name) for index in table.list_indices()]
         return sum(found.num_unindexed_rows for found in statistics if found is not None)
 
+    folder = project / "knowledge" / "index"
     knowledge = KnowledgeBase(project / "knowledge", embedding)
     with monkeypatch.context() as patch:
-        patch.setattr(Index, "tidy", lambda self: None)
+        patch.setattr(LanceStore, "finish", lambda self, keep: None)
         knowledge.sync(["docs"], project)
     assert unindexed() > 0
     assert knowledge.search("gate closes", 1, "lexical")[0].passage.document == "parking.md"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,6 +82,12 @@ class Fingerprints:
     def keep(self, source: str, fingerprint: Fingerprint) -> None:
         """Remember a source for the next time."""
         self._new[source] = fingerprint
+
+    def renamed(self) -> int:
+        """How many of the sources that are new hold byte for byte what one held that is gone."""
+        gone = Counter(old.sha256 for source, old in self._old.items() if source not in self._new)
+        come = Counter(new.sha256 for source, new in self._new.items() if source not in self._old)
+        return (gone & come).total()
 
     def save(self) -> None:
         """Write what was kept; sources that were not kept are forgotten.

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from groundtune.errors import Busy
+from groundtune.errors import Busy, ProjectError
 from groundtune.knowledge.embedding import token_source
 from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.fingerprints import Fingerprints
-from groundtune.knowledge.index import Index, quoted, storage_errors
+from groundtune.knowledge.lance import LanceStore, storage_errors
 from groundtune.knowledge.passages import CHUNKING, MAX_TOKENS, Splitter
-from groundtune.knowledge.reading import Reading
-from groundtune.knowledge.schema import LAYOUT, PASSAGE_COLUMNS, Entry, passage_of
-from groundtune.knowledge.searching import Mode, Search
-from groundtune.knowledge.snapshot import Latest
-from groundtune.knowledge.sync import Progress, SyncReport, store
+from groundtune.knowledge.reading import Item, Reading
+from groundtune.knowledge.schema import LAYOUT, Entry
+from groundtune.knowledge.search_plan import Mode, SearchPlan
+from groundtune.knowledge.searching import Search
+from groundtune.knowledge.store import EMPTY, Snapshot, Version
+from groundtune.knowledge.sync import Progress, SyncReport, bring_up_to_date
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
 from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, count_documents, discover
 
-__all__ = ["KnowledgeBase", "Mode"]
+__all__ = ["KEEP_VERSIONS", "KnowledgeBase"]
+
+KEEP_VERSIONS = 10
 
 
 class KnowledgeBase:
     """Documents as searchable passages, kept in one folder.
 
-
     Searching is safe from many threads and processes, and sees what another process has synced meanwhile. Only one sync
     runs at a time. Vectors of different embedding models are never mixed: each has its own index in the folder.
     """
 
-    def __init__(self, folder: Path, embedding: EmbeddingModel, *, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedding: EmbeddingModel,
+        *,
+        max_tokens: int = MAX_TOKENS,
+        keep_versions: int = KEEP_VERSIONS,
+    ) -> None:
         """Open the knowledge base in ``folder``; nothing is read or made before it is needed.
 
         Args:
             folder: Holds everything that the knowledge base makes; safe to delete.
             embedding: Makes the vectors of passages and questions.
             max_tokens: Longest passage, in tokens of the embedding.
+            keep_versions: How many versions can be searched again, the newest among them.
         """
         self.folder = folder
         self._embedding = embedding
+        self._keep = keep_versions
         self._splitter = Splitter(token_source(embedding), max_tokens)
         self._recipe = f"{CHUNKING}/{self._splitter.max_tokens}/{embedding.name}"
         self._slug = hashlib.sha256(embedding.name.encode()).hexdigest()[:12]
-        self._index = Index(folder / "index", f"passages-{LAYOUT}-{self._slug}", embedding.dimensions)
-        self._latest = Latest(self._index)
+        self._store = LanceStore(folder / "index", f"passages-{LAYOUT}-{self._slug}", embedding.dimensions)
         self._search = Search(embedding, folder / f"fusion-{self._slug}.json")
-        self._versions: tuple[int, str] = (-1, "empty")
 
     # -- writing
 
@@ -75,18 +83,12 @@ class KnowledgeBase:
         """
         files = list(discover(sources, root))
         with self._writing(), Conversion(rules) as conversion:
-            stored = self._index.contents()
+            stored = self._store.begin()
             path = self.folder / f"fingerprints-{self._slug}.json"
             fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}")
             items = Reading(stored, self._splitter, self._recipe).files(files, fingerprints, conversion)
-            report = store(
-                items,
-                self._index,
-                self._embedding,
-                stored=stored,
-                count=lambda: sum(map(count_documents, files)),
-                progress=progress or _silent,
-            )
+            report = self._brought_up_to_date(items, stored, lambda: sum(map(count_documents, files)), progress)
+            report = replace(report, renamed=fingerprints.renamed())
             with storage_errors(self.folder):
                 fingerprints.save()
         return report
@@ -108,11 +110,26 @@ class KnowledgeBase:
 
     def _sync_entries(self, entries: Iterable[Entry], total: int | None, progress: Progress | None) -> SyncReport:
         with self._writing():
-            stored = self._index.contents()
+            stored = self._store.begin()
             items = Reading(stored, self._splitter, self._recipe).entries(entries)
-            return store(
-                items, self._index, self._embedding, stored=stored, count=lambda: total, progress=progress or _silent
-            )
+            return self._brought_up_to_date(items, stored, lambda: total, progress)
+
+    def _brought_up_to_date(
+        self,
+        items: Iterable[Item],
+        stored: Mapping[str, str],
+        count: Callable[[], int | None],
+        progress: Progress | None,
+    ) -> SyncReport:
+        return bring_up_to_date(
+            items,
+            self._store,
+            self._embedding,
+            stored=stored,
+            count=count,
+            progress=progress or _silent,
+            keep=self._keep,
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -135,69 +152,87 @@ class KnowledgeBase:
 
     def count(self) -> int:
         """How many passages the index holds."""
-        snapshot = self._latest.snapshot()
-        return 0 if snapshot is None else len(snapshot.ids)
+        snapshot = self._store.snapshot()
+        return 0 if snapshot is None else snapshot.count
 
     @property
     def version(self) -> str:
-        """Changes exactly when the content does: a hash over all documents and how they are cut and embedded."""
-        snapshot = self._latest.snapshot()
-        if snapshot is None:
-            return "empty"
-        if self._versions[0] != snapshot.version:
-            contents = json.dumps(sorted(self._index.contents().items()))
-            self._versions = (snapshot.version, hashlib.sha256(contents.encode()).hexdigest()[:16])
-        return self._versions[1]
+        """Name of the version that a search sees now; it changes exactly when the content does."""
+        snapshot = self._store.snapshot()
+        return EMPTY if snapshot is None else snapshot.version
 
-    def documents(self) -> list[str]:
-        """Ids of all documents, in order."""
-        return sorted(self._index.contents())
+    def versions(self) -> list[Version]:
+        """The versions that can be searched again, newest first."""
+        return self._store.versions()
 
-    def document(self, id_: str) -> Document | None:
-        """The document whose text all offsets refer to; None when there is none of this id."""
-        return self._index.document(id_)
+    def documents(self, within: Filter = EVERYONE) -> list[str]:
+        """Ids of all documents that the caller may see, in order."""
+        snapshot = self._store.snapshot()
+        return [] if snapshot is None else snapshot.documents(within)
 
-    def passages_of(self, document: str) -> list[Passage]:
-        """The passages of one document, in reading order."""
-        rows = self._index.rows(f"document = {quoted([document])}", PASSAGE_COLUMNS)
-        return sorted((passage_of(row) for row in rows), key=lambda passage: passage.start)
+    def document(self, id_: str, within: Filter = EVERYONE) -> Document | None:
+        """The document whose text all offsets refer to; None when there is none of this id for the caller."""
+        snapshot = self._store.snapshot()
+        return None if snapshot is None else snapshot.document(id_, within)
+
+    def passages_of(self, document: str, within: Filter = EVERYONE) -> list[Passage]:
+        """The passages of one document that the caller may see, in reading order."""
+        snapshot = self._store.snapshot()
+        return [] if snapshot is None else snapshot.passages_of(document, within)
+
+    def _snapshot(self, at: str | None) -> Snapshot | None:
+        snapshot = self._store.snapshot(at)
+        if snapshot is None and at is not None:
+            known = ", ".join(version.name for version in self._store.versions()) or "none yet"
+            raise ProjectError(
+                f"There is no knowledge version {at!r}; kept are: {known}. How many are kept is a setting: [knowledge] "
+                "keep_versions."
+            )
+        return snapshot
 
     def search(
         self,
         question: str,
         k: int = 5,
-        mode: Mode = "hybrid",
+        how: SearchPlan | Mode = "hybrid",
         *,
         within: Filter = EVERYONE,
         documents: Sequence[str] | None = None,
+        at: str | None = None,
     ) -> list[Hit]:
         """The ``k`` best passages for a question, best first; fewer when there are no more.
 
         Args:
             question: In plain words.
             k: How many.
-            mode: Which ranking.
+            how: Every stage of the search, or a ranking alone.
             within: What the caller may see and wants to see; by default what everyone may.
             documents: Look only in these.
+            at: Name of a kept version to search; the newest by default.
 
         Raises:
+            ProjectError: when there is no such version.
             StorageError: when the index cannot be read.
         """
-        return self.search_timed(question, k, mode, within=within, documents=documents)[0]
+        return self.search_timed(question, k, how, within=within, documents=documents, at=at)[0]
 
     def search_timed(
         self,
         question: str,
         k: int = 5,
-        mode: Mode = "hybrid",
+        how: SearchPlan | Mode = "hybrid",
         *,
         within: Filter = EVERYONE,
         documents: Sequence[str] | None = None,
+        at: str | None = None,
     ) -> tuple[list[Hit], dict[str, float]]:
-        """As `search`, with the milliseconds of ``embed``, ``search`` and ``total``."""
+        """As `search`, with the milliseconds of ``embed``, ``search``, ``total`` and of the models of other stages."""
         if documents is not None:
             within = replace(within, documents=tuple(documents))
-        return self._search.timed(self._latest.snapshot(), question, k, mode, within=within)
+        snapshot = self._snapshot(at)
+        hits, milliseconds = self._search.timed(snapshot, question, k, how, within=within)
+        seen = EMPTY if snapshot is None else snapshot.version
+        return [replace(hit, knowledge=seen) for hit in hits], milliseconds
 
     @property
     def alpha(self) -> float | None:
@@ -211,9 +246,9 @@ class KnowledgeBase:
     def learn_alpha(self, labelled: Sequence[tuple[str, Set[str]]]) -> float:
         """Learn the weight of the dense score from questions with the ids of their relevant documents, and keep it.
 
-        See `Search.learn_alpha`.
+        See `Ranking.learn_alpha`.
         """
-        return self._search.learn_alpha(self._latest.snapshot(), labelled)
+        return self._search.learn_alpha(self._store.snapshot(), labelled)
 
 
 def _silent(done: int, total: int | None, unit: str) -> None:

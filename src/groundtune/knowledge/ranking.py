@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.fusion import ALPHAS, DEFAULT_ALPHA, best_alpha, convex, ndcg, reciprocal_rank
 from groundtune.knowledge.search_plan import Mode
-from groundtune.knowledge.snapshot import Snapshot
+from groundtune.knowledge.store import Snapshot
 from groundtune.models import EmbeddingModel
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from groundtune.knowledge.schema import Entry, Prepared, content_of
 from groundtune.records import Document
 from groundtune.sources import Conversion, Failure, Pending, SourceFile
 
-__all__ = ["Reading", "Unchanged"]
+__all__ = ["Item", "Reading", "Unchanged"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from groundtune.knowledge.near_duplicates import Distinct
 from groundtune.knowledge.ranking import DEPTH, Ranking
 from groundtune.knowledge.reranking import reranked
 from groundtune.knowledge.search_plan import Mode, SearchPlan
-from groundtune.knowledge.snapshot import Snapshot
+from groundtune.knowledge.store import Snapshot
 from groundtune.models import EmbeddingModel
 from groundtune.records import Hit
 
-__all__ = ["Mode", "Search"]
+__all__ = ["Search"]
 
 _AT_ONCE = 16
 """Candidates whose texts are read from the store together."""

@@ -1,4 +1,4 @@
-"""Documents into the index: read, cut, embedded and written at the same time, one atomic commit for each window."""
+"""Documents into the store: read, cut, embedded and written at the same time, published window by window."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from groundtune.knowledge.ahead import ahead
 from groundtune.knowledge.embedding import TokenEmbedding
-from groundtune.knowledge.index import Index
 from groundtune.knowledge.passages import Piece
 from groundtune.knowledge.reading import Unchanged
 from groundtune.knowledge.schema import Prepared, key_of, to_arrow
+from groundtune.knowledge.store import EMPTY, Store
+from groundtune.knowledge.versions import Tally
 from groundtune.models import EmbeddingModel
 from groundtune.models.embedded.markup import audible
 from groundtune.sources import Failure
@@ -23,19 +24,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Progress", "SyncReport", "store"]
+__all__ = ["Progress", "SyncReport", "bring_up_to_date"]
 
 Progress = Callable[[int, int | None, str], None]
 """Called with what is done, what there is in all (None when nobody knows), and the unit."""
 
 _WINDOW = 1024
-"""Passages of one commit: a killed run loses at most this much work."""
+"""Passages that are published together, at least: a killed run loses at most two windows of work."""
 _AHEAD = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did, in documents; ``passages`` counts what the index holds afterwards."""
+    """What a sync did, in documents.
+
+    Attributes:
+        passages: What the index holds afterwards.
+        renamed: Of the added ones, those whose file is a removed one under another name.
+        version: Name of the knowledge from now on.
+    """
 
     added: int
     changed: int
@@ -44,15 +51,18 @@ class SyncReport:
     failed: tuple[Failure, ...]
     passages: int
     seconds: float
+    renamed: int = 0
+    version: str = EMPTY
 
 
 @dataclass(slots=True)
 class _Run:
     """One sync under way."""
 
-    index: Index
+    store: Store
     embedding: EmbeddingModel
     stored: Mapping[str, str]
+    tally: Tally
     progress: Progress
     count: Callable[[], int | None]
     total: int | None = None
@@ -62,6 +72,7 @@ class _Run:
     failed: list[Failure] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     written: Future[None] | None = None
+    unpublished: bool = False
 
     def consume(self, items: Iterator[Prepared | Unchanged | Failure]) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="groundtune-write") as writer:
@@ -97,15 +108,32 @@ class _Run:
 
         keys = [key_of(piece) for _, piece in pieces]
         unique = dict(zip(keys, pieces, strict=True))
-        vectors = self.index.vectors(list(unique)) if self.stored else {}
+        vectors = self.store.vectors(list(unique)) if self.stored else {}
         missing = [key for key in unique if key not in vectors]
         if missing:
             vectors.update(zip(missing, _embed(self.embedding, [unique[key] for key in missing]), strict=True))
         return np.stack([vectors[key] for key in keys]).astype(np.float32, copy=False), keys
 
     def _write(self, window: list[Prepared], keys: list[str], vectors: NDArray[np.float32]) -> None:
+        """Publish the window before this one, and write this one: the last one waits for what must go with it."""
+        self.publish()
         replaced = [item.entry.document.id for item in window if item.entry.document.id in self.stored]
-        self.index.replace(to_arrow(window, keys, vectors), replaced)
+        self.unpublished = True
+        self.store.write(to_arrow(window, keys, vectors), replaced)
+        for item in window:
+            self.tally.put(item.entry.document.id, item.content)
+
+    def remove(self, documents: list[str]) -> None:
+        if documents:
+            self.unpublished = True
+            self.store.remove(documents)
+            for id_ in documents:
+                self.tally.drop(id_)
+
+    def publish(self) -> None:
+        if self.unpublished:
+            self.store.publish(self.tally.name, len(self.tally))
+            self.unpublished = False
 
     def _settle(self) -> None:
         if self.written is not None:
@@ -113,44 +141,48 @@ class _Run:
             self.written = None
 
 
-def store(
+def bring_up_to_date(
     items: Iterable[Prepared | Unchanged | Failure],
-    index: Index,
+    store: Store,
     embedding: EmbeddingModel,
     *,
     stored: Mapping[str, str],
     count: Callable[[], int | None],
     progress: Progress,
+    keep: int,
 ) -> SyncReport:
-    """Write what is new, take out what is gone, and bring the index up to date.
+    """Write what is new, take out what is gone, and publish it: a reader sees each document as it was or as it is.
 
     Args:
         items: Everything that the sources hold now; consumed in a thread of its own.
-        index: Where to.
+        store: Where to; the caller holds the lock and has begun.
         embedding: Makes the vectors.
-        stored: Content hash of each document that the index holds.
+        stored: Content hash of each document that the store holds.
         count: How many documents there are in all, None where nobody knows; asked once, when there is work to do.
         progress: Called after each window.
+        keep: How many versions can be searched afterwards.
 
     Raises:
-        StorageError: when the disk refuses; every window before it is kept.
+        StorageError: when the store refuses; every window before the last two is kept.
     """
     began = time.perf_counter()
-    run = _Run(index, embedding, stored, progress, count)
+    run = _Run(store, embedding, stored, Tally(stored), progress, count)
     with closing(ahead(items, _AHEAD)) as stream:
         run.consume(stream)
     gone = [id_ for id_ in stored if id_ not in run.seen]
-    index.remove(gone)
-    index.tidy()
-    table = index.table()
+    run.remove(gone)
+    run.publish()
+    store.finish(keep)
+    snapshot = store.snapshot()
     return SyncReport(
         added=run.added,
         changed=run.changed,
         removed=len(gone),
         unchanged=run.unchanged,
         failed=tuple(run.failed),
-        passages=0 if table is None else int(table.count_rows()),
+        passages=0 if snapshot is None else snapshot.count,
         seconds=time.perf_counter() - began,
+        version=run.tally.name,
     )
 
 

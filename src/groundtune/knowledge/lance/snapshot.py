@@ -1,0 +1,104 @@
+"""One published version of the table, as readers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from groundtune.knowledge.filters import Filter
+from groundtune.knowledge.lance.language import condition, quoted
+from groundtune.knowledge.lance.published import Published
+from groundtune.knowledge.lance.rows import InMemory, OnDisk, Rows
+from groundtune.knowledge.schema import PASSAGE_COLUMNS, document_of, passage_of
+from groundtune.records import Document, Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lancedb.table import Table
+    from numpy.typing import NDArray
+
+__all__ = ["LanceSnapshot"]
+
+
+class LanceSnapshot:
+    """See `groundtune.knowledge.store.Snapshot`.
+
+    Args:
+        table: Pinned to the version.
+        published: What is known of the version.
+    """
+
+    def __init__(self, table: Table, published: Published) -> None:
+        self._table = table
+        self._published = published
+        self._rows: Rows = InMemory(table) if published.tuning is None else OnDisk(table, published.tuning)
+
+    @property
+    def version(self) -> str:
+        """Its name."""
+        return self._published.name
+
+    @property
+    def count(self) -> int:
+        """How many passages it holds."""
+        return self._published.passages
+
+    def dense(self, vector: NDArray[np.float32], depth: int, filter: Filter) -> dict[str, float]:
+        """The nearest passages, see `Snapshot`."""
+        return _ranked(self._rows.nearest(vector, depth, self._where(filter)))
+
+    def lexical(self, question: str, depth: int, filter: Filter) -> dict[str, float]:
+        """The best matches by BM25, see `Snapshot`."""
+        from lancedb.query import MatchQuery
+
+        match = MatchQuery(question, "indexed")  # type: ignore[call-arg]
+        query = self._table.search(match, query_type="fts").select(["id", "_score"]).with_row_id(True)
+        where = self._where(filter)
+        if where is not None:
+            query = query.where(where, prefilter=True)
+        found = query.limit(depth).to_arrow()
+        return _ranked(dict(zip(self._rows.named(found), found["_score"].to_pylist(), strict=True)))
+
+    def cosines(self, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
+        """Cosines of found passages, see `Snapshot`."""
+        return dict(zip(ids, self._rows.cosines(ids, vector).tolist(), strict=True)) if ids else {}
+
+    def vectors_of(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of found passages, see `Snapshot`."""
+        return self._rows.vectors(ids)
+
+    def documents_of(self, ids: Sequence[str]) -> list[str]:
+        """Documents of found passages, see `Snapshot`."""
+        return [passage.document for passage in self._rows.passages(ids)]
+
+    def passages(self, ids: Sequence[str]) -> list[Passage]:
+        """Found passages, see `Snapshot`."""
+        return self._rows.passages(ids) if ids else []
+
+    def documents(self, filter: Filter) -> list[str]:
+        """Ids of all documents, see `Snapshot`."""
+        return sorted(row["document"] for row in self._select("ordinal = 0", filter, ["document"]))
+
+    def document(self, id_: str, filter: Filter) -> Document | None:
+        """One document, see `Snapshot`."""
+        rows = self._select(f"document = {quoted([id_])} AND ordinal = 0", filter, ["record"])
+        return document_of(rows[0]["record"]) if rows else None
+
+    def passages_of(self, document: str, filter: Filter) -> list[Passage]:
+        """Passages of one document, see `Snapshot`."""
+        rows = self._select(f"document = {quoted([document])}", filter, PASSAGE_COLUMNS)
+        return sorted((passage_of(row) for row in rows), key=lambda passage: passage.start)
+
+    def _select(self, where: str, filter: Filter, columns: Sequence[str]) -> list[Mapping[str, Any]]:
+        allowed = self._where(filter)
+        where = where if allowed is None else f"({where}) AND {allowed}"
+        limit = max(1, self._published.passages)
+        return list(self._table.search().where(where).select([*columns]).limit(limit).to_list())
+
+    def _where(self, filter: Filter) -> str | None:
+        return condition(filter, self._published.accesses)
+
+
+def _ranked(scores: dict[str, float]) -> dict[str, float]:
+    """Best first; equals (copies of a page) in the order of their ids, so that a ranking can be repeated."""
+    return dict(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))

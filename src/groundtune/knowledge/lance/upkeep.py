@@ -1,0 +1,64 @@
+"""Keeping a table fast and small: indexes brought up to date, small files joined, old versions dropped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from groundtune.knowledge.lance.approximate import build, is_large, tune
+from groundtune.knowledge.lance.published import Tuning
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+__all__ = ["number_of", "tend"]
+
+_KEEP_OLD = timedelta(minutes=10)
+"""Readers take the newest version with every query, so a version that was replaced is soon nobody's; those with a tag
+stay whatever their age."""
+_UNINDEXED = 0.02
+"""Share of the rows that searches may scan because no index holds them yet."""
+_SPARE_VERSIONS = 64
+_GROWN = 2.0
+"""Growth since the approximate index was built from which on its partitions are made anew."""
+
+
+def number_of(table: Table) -> int:
+    """The number of the version that a handle sees."""
+    return int(table.version)
+
+
+def tend(table: Table, dimensions: int, tuning: Tuning | None, kept: int) -> Tuning | None:
+    """Do what is due, and nothing where nothing is; what a killed run left undone is done by the next.
+
+    Args:
+        table: The newest version.
+        dimensions: Of its vectors.
+        tuning: Of its approximate index, None where it has none.
+        kept: How many versions must stay.
+
+    Returns:
+        The tuning from now on; None for an exact scan.
+    """
+    rows = int(table.count_rows())
+    if not is_large(table, dimensions):
+        tuning = None
+    elif tuning is None or rows > _GROWN * tuning.rows:
+        _index_columns(table)
+        build(table)
+        tuning = tune(table)
+    statistics = [table.index_stats(index.name) for index in table.list_indices()]
+    unindexed = max((found.num_unindexed_rows for found in statistics if found is not None), default=0)
+    if unindexed > _UNINDEXED * rows or len(table.list_versions()) > kept + _SPARE_VERSIONS:
+        table.optimize(cleanup_older_than=_KEEP_OLD)
+    return tuning
+
+
+def _index_columns(table: Table) -> None:
+    """Make filters and look-ups fast."""
+    from lancedb.index import Bitmap, BTree, LabelList
+
+    table.create_index("access", config=Bitmap(), replace=True)
+    table.create_index("labels", config=LabelList(), replace=True)
+    for column in ("id", "document", "key"):
+        table.create_index(column, config=BTree(), replace=True)
