@@ -67,6 +67,9 @@ def _reply(converters: Mapping[str, Converter], request: Mapping[str, Any]) -> d
     reader = Reader(passwords=tuple(request["passwords"]), ocr_language=request["ocr_language"])
     try:
         data = Path(request["path"]).read_bytes()
+    except OSError as error:
+        return {"closed": error.strerror or str(error)}
+    try:
         return {"converted": asdict(converters[request["format"]](data, reader))}
     except Unusable as error:
         return {"unusable": [error.reason, error.hint, error.kind]}
@@ -74,8 +77,6 @@ def _reply(converters: Mapping[str, Converter], request: Mapping[str, Any]) -> d
         return {"missing": error.name or str(error)}
     except MemoryError:
         return {"memory": True}
-    except OSError as error:
-        return {"closed": error.strerror or str(error)}
     except Exception as error:  # noqa: BLE001 - whatever a library raises on a bad file is the file's failure
         return {"unusable": [f"it cannot be read: {type(error).__name__}: {error}"[:300], _AGAIN, "unusable"]}
 

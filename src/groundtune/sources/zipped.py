@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How old and encrypted Office files begin."""
 
 _LARGEST = 512 * 2**20
+_BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, KeyError, OSError)
 _DAMAGED = "Save it again with the program that made it; a copy cut short in transfer looks like this."
 _PROPERTIES = {
     "title": "title",
@@ -44,7 +46,7 @@ def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check(archive)
             yield archive
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, KeyError, OSError) as error:
+    except _BROKEN as error:
         raise Unusable(f"it is damaged: {error}", _DAMAGED, "damaged") from None
 
 
