@@ -27,6 +27,7 @@ COMMANDS = {
     "embedding": ["embedding.py"],
     "retrieval": ["retrieval.py"],
     "tuned_retrieval": ["tuned_retrieval.py"],
+    "context": ["context.py"],
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
     "sync": ["sync.py", "--tutorial-python", sys.executable],

@@ -122,6 +122,13 @@ class KnowledgeSettings(_Section):
 
     sources: tuple[str, ...] = Field(("docs/",), description="Folders, files, globs or documents.jsonl to index.")
     passages: int = Field(5, ge=1, le=50, description="How many passages the model is given.")
+    context_tokens: int | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="Passages grow to the sections around them up to so many tokens in all; 0: as found; "
+        "empty: 1,500 for a model that writes, 0 for the embedded one.",
+    )
     passage_tokens: int = Field(200, ge=32, le=250, description="Longest passage, in tokens of the embedding model.")
     search: Literal["hybrid", "dense", "lexical"] = Field("hybrid", description="How passages are found.")
     rewrite: bool = Field(False, description="openai, transformers: the model words each question anew for the search.")

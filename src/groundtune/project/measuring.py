@@ -11,6 +11,8 @@ from groundtune import __version__
 from groundtune.experiment.calibrate import abstention_threshold
 from groundtune.experiment.run import AnswersQueries, Measured, answer_all, run_experiment
 from groundtune.experiment.scorers import Scorer, primary_scorer, score_answer
+from groundtune.knowledge.embedding import token_source
+from groundtune.knowledge.sections import Sections
 from groundtune.project.further import FurtherArms
 from groundtune.project.providers import base_model, prices, tuned_model
 from groundtune.project.workspace import Workspace, file_hash, fingerprint
@@ -31,6 +33,7 @@ from groundtune.systems import (
     with_evidence,
 )
 from groundtune.systems.prompt import TEMPLATE_VERSION
+from groundtune.systems.widened import WidenedRetriever
 
 if TYPE_CHECKING:
     from groundtune.experiment.results import ExperimentResult
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 
 MOST_FEW_SHOT_ANSWERS = 200
 """Answers that the choice of few-shot examples may take of a model that costs money or time."""
+
+CONTEXT_TOKENS = 1500
+"""Tokens of context that a writing model is given unless the project says otherwise."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 where nobody knows it."""
@@ -261,7 +267,21 @@ def make_retriever(workspace: Workspace) -> Retriever:
     if settings.retriever:
         origins = Origins(workspace.knowledge)
         return load_retriever(settings.retriever, workspace.folder, passages=settings.passages, origins=origins)
-    return KnowledgeRetriever(workspace.knowledge, settings.passages, workspace.plan)
+    found = KnowledgeRetriever(workspace.knowledge, settings.passages, workspace.plan)
+    budget = _context_tokens(workspace)
+    if not budget or workspace.draws_on_examples:
+        return found
+    tokens = token_source(workspace.embedding)
+    sections = Sections(workspace.knowledge.document, lambda text: len(tokens.encode(text).ids), budget)
+    return WidenedRetriever(found, sections)
+
+
+def _context_tokens(workspace: Workspace) -> int:
+    """The budget of the context; the embedded reader finds more in short passages, see docs/decisions/0028."""
+    given = workspace.settings.knowledge.context_tokens
+    if given is not None:
+        return given
+    return 0 if workspace.settings.model.provider == "embedded" else CONTEXT_TOKENS
 
 
 def index_seconds(workspace: Workspace) -> float | None:
