@@ -212,13 +212,20 @@ def tune(
 
 @cli.command()
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
+@click.option("--retrieval-only", is_flag=True, help="Instead: what each search finds, without generating anything.")
 @_budget
 @_shared
-def experiment(skip_bad: bool, budget: float | None, folder: Path, as_json: bool) -> int:
+def experiment(skip_bad: bool, retrieval_only: bool, budget: float | None, folder: Path, as_json: bool) -> int:
     """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
     from groundtune.cli import show
 
     project = _open(folder, as_json, budget)
+    if retrieval_only:
+        from groundtune.cli.show_retrieval import retrieval
+
+        found = project.measure_retrieval()
+        _emit(as_json, found.to_json(), lambda: retrieval(found))
+        return 0
     show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
     decision = project.experiment(skip_bad=skip_bad)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))

@@ -93,7 +93,7 @@ class ProjectAnswerer:
 
     def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """The best passages, and the milliseconds of the stages."""
-        return self._workspace.knowledge.search_timed(question, k, self._workspace.settings.knowledge.search)
+        return self._workspace.knowledge.search_timed(question, k, self._workspace.plan)
 
     def document(self, document_id: str) -> Document | None:
         """The document as it is indexed now."""

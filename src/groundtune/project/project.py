@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from groundtune.advice.answers import Answers
     from groundtune.advice.forecast import Forecast
     from groundtune.diagnosis.records import Diagnosis
+    from groundtune.experiment.retrieval.results import RetrievalResult
     from groundtune.knowledge import SyncReport
     from groundtune.project.answering import ProjectAnswerer
     from groundtune.project.generators import Confirm
@@ -95,7 +96,6 @@ class Project:
 
     # -- verbs
 
-    def check(self, *, skip_bad: bool = False, fix: bool = False) -> CheckReport:
     def advise(self, answers: Answers | None = None) -> Forecast:
         """A forecast before anything is measured, kept so that the report can score it after `decide`.
 
@@ -116,6 +116,7 @@ class Project:
 
         return shown_by(self._workspace)
 
+    def check(self, *, skip_bad: bool = False, fix: bool = False) -> CheckReport:
         """Gates on documents, examples and queries, and what the query set can show.
 
         Args:
@@ -148,7 +149,7 @@ class Project:
     def search(self, query: str, k: int = 5) -> Found:
         """The passages nearest to a query."""
         workspace = self._workspace
-        hits, milliseconds = workspace.knowledge.search_timed(query, k, workspace.settings.knowledge.search)
+        hits, milliseconds = workspace.knowledge.search_timed(query, k, workspace.plan)
         return Found(hits=tuple(hits), milliseconds=milliseconds)
 
     def ask(self, question: str, system: str | None = None) -> Answer:
@@ -227,6 +228,21 @@ class Project:
         with self._workspace.exclusive():
             learn_fusion(self._workspace)
             return self._measure(self._measuring(examples))
+
+    def measure_retrieval(self) -> RetrievalResult:
+        """What each search finds for the test queries that name their evidence; nothing is generated.
+
+        Raises:
+            ProjectError: when there are no documents to search.
+            MissingExtra: when the library of the measures is not installed.
+        """
+        from groundtune.project.retrieving import measure_retrieval
+        from groundtune.project.searching import learn_fusion
+
+        self.sync()
+        with self._workspace.exclusive():
+            learn_fusion(self._workspace)
+            return measure_retrieval(self._workspace, self._progress)
 
     def diagnose(self, run: str | None = None) -> Diagnosis:
         """The cause of each failure of a run (the last one), and what better retrieval or reading would return."""
@@ -335,16 +351,20 @@ class Project:
         return measuring
 
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
+        from groundtune.project.economising import bills, measured_costs
         from groundtune.project.providers import is_local
         from groundtune.verdict.decide import decide
 
         workspace = self._workspace
         result = measuring.measure()
+        costs = measured_costs(workspace, result, concurrency=measuring.concurrency)
+        billed = bills(costs, workspace)
         verdict = decide(
             result,
             workspace.settings.constraints,
             minimum_gain=workspace.settings.experiment.minimum_gain,
             local=is_local(workspace),
+            bills=billed,
         )
         decision = Decision(
             project=self.name,
@@ -352,6 +372,8 @@ class Project:
             verdict=verdict,
             retrieval="demonstrations" if workspace.draws_on_examples else "documents",
             notes=notes,
+            costs=costs,
+            bills=billed,
         )
         workspace.ledger.finish_run(result.run, decision.to_json())
         return decision

@@ -1,11 +1,51 @@
-"""How the project's own labels set up its search."""
+"""How a project searches: the stages that its settings ask for, and the weight that its own labels teach."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from groundtune.project.rerankers import rerank_weight, reranker_of
 from groundtune.project.workspace import Workspace, fingerprint
+
+if TYPE_CHECKING:
+    from groundtune.knowledge import SearchPlan
+    from groundtune.knowledge.search_plan import Rewrite
+
+__all__ = ["ENOUGH_LABELS", "learn_fusion", "search_plan"]
 
 ENOUGH_LABELS = 40
 """Dev queries with evidence from which on the weight of the hybrid search is learned (METHODS: 40 or more)."""
+
+
+def search_plan(workspace: Workspace) -> SearchPlan:
+    """The stages of the project's search, with the models that they need.
+
+    Raises:
+        MissingExtra: when a model needs a part that is not installed.
+        WeightsError: when weights are missing or damaged.
+        ProjectError: when no model is configured that could reword questions.
+    """
+    from groundtune.knowledge import SearchPlan
+
+    settings, reranker = workspace.settings.knowledge, workspace.settings.model.reranker
+    return SearchPlan(
+        rewrite=_rewrite(workspace) if settings.rewrite else None,
+        mode=settings.search,
+        collapse=settings.collapse,
+        reranker=reranker_of(workspace),
+        rerank_depth=reranker.depth,
+        rerank_weight=rerank_weight(reranker),
+        per_document=settings.per_document,
+        mmr=settings.mmr,
+        fetch_k=settings.fetch_k,
+    )
+
+
+def _rewrite(workspace: Workspace) -> Rewrite:
+    from groundtune.knowledge.rewriting import ChatRewriter
+    from groundtune.project.providers import base_chat
+
+    return ChatRewriter(base_chat(workspace))
 
 
 def learn_fusion(workspace: Workspace) -> None:

@@ -216,7 +216,7 @@ def training_cases(
     workspace: Workspace, examples: Sequence[Example], progress: Progress
 ) -> tuple[list[TrainingRow], list[TrainingRow]]:
     """Training and dev cases, each with what the project's own retriever finds for it."""
-    knowledge, mode = workspace.knowledge, workspace.settings.knowledge.search
+    knowledge, plan = workspace.knowledge, workspace.plan
     gold = GoldEvidence(knowledge, workspace.settings.knowledge.passages)
     dev = workspace.split.dev
     total, done = len(examples) + len(dev), 0
@@ -225,7 +225,7 @@ def training_cases(
         nonlocal done
         done += 1
         progress("Retrieving for the training cases", done, total)
-        return [hit.passage for hit in knowledge.search(query.question, CONTEXT + 1, mode)]
+        return [hit.passage for hit in knowledge.search(query.question, CONTEXT + 1, plan)]
 
     def evidence(query: Query) -> list[Passage]:
         return [hit.passage for hit in gold.retrieve(query)]

@@ -18,7 +18,7 @@ from groundtune.settings import FOLDER_NAME, Settings, load_settings
 
 if TYPE_CHECKING:
     from groundtune.experiment.split import Split
-    from groundtune.knowledge import KnowledgeBase
+    from groundtune.knowledge import KnowledgeBase, SearchPlan
     from groundtune.models import EmbeddingModel
     from groundtune.models.budget import Budget
     from groundtune.models.embedded.embed import EmbeddedEmbedding
@@ -131,6 +131,13 @@ class Workspace:
         from groundtune.knowledge import KnowledgeBase
 
         return KnowledgeBase(self.home / "knowledge", self.embedding, max_tokens=self.settings.knowledge.passage_tokens)
+
+    @cached_property
+    def plan(self) -> SearchPlan:
+        """How the knowledge base is searched: every stage that the settings ask for."""
+        from groundtune.project.searching import search_plan
+
+        return search_plan(self)
 
     @property
     def draws_on_examples(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from groundtune.records import Evidence, Hit, Passage, Query
 
 if TYPE_CHECKING:
-    from groundtune.knowledge import KnowledgeBase, Mode
+    from groundtune.knowledge import KnowledgeBase, Mode, SearchPlan
 
 
 class Retriever(Protocol):
@@ -26,11 +26,11 @@ class KnowledgeRetriever:
 
     knowledge: KnowledgeBase
     passages: int
-    mode: Mode = "hybrid"
+    how: SearchPlan | Mode = "hybrid"
 
     def retrieve(self, query: Query) -> list[Hit]:
         """The best passages for the question."""
-        return self.knowledge.search(query.question, self.passages, self.mode)
+        return self.knowledge.search(query.question, self.passages, self.how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,24 @@ class GoldEvidence:
         return [Hit(rank=rank, score=1.0, passage=passage) for rank, passage in enumerate(kept, start=1)]
 
     def _passages(self, question: str, evidence: Evidence) -> Sequence[Passage]:
-        passages = self.knowledge.passages_of(evidence.doc)
-        span = self._span(evidence)
+        span = evidence_span(self.knowledge, evidence)
         if span is not None:
-            return [passage for passage in passages if passage.start < span[1] and span[0] < passage.end]
+            return overlapping(self.knowledge.passages_of(evidence.doc), span)
         hits = self.knowledge.search(question, self.passages, documents=[evidence.doc])
         return [hit.passage for hit in hits]
 
-    def _span(self, evidence: Evidence) -> tuple[int, int] | None:
-        if evidence.start is not None and evidence.end is not None:
-            return evidence.start, evidence.end
-        document = self.knowledge.document(evidence.doc) if evidence.quote else None
-        if document is None or evidence.quote is None:
-            return None
-        start = document.text.find(evidence.quote)
-        return None if start < 0 else (start, start + len(evidence.quote))
+
+def evidence_span(knowledge: KnowledgeBase, evidence: Evidence) -> tuple[int, int] | None:
+    """Where in its document the evidence stands, end exclusive; None where the label does not say."""
+    if evidence.start is not None and evidence.end is not None:
+        return evidence.start, evidence.end
+    document = knowledge.document(evidence.doc) if evidence.quote else None
+    if document is None or evidence.quote is None:
+        return None
+    start = document.text.find(evidence.quote)
+    return None if start < 0 else (start, start + len(evidence.quote))
+
+
+def overlapping(passages: Sequence[Passage], span: tuple[int, int]) -> list[Passage]:
+    """The passages that share text with a span of their document."""
+    return [passage for passage in passages if passage.start < span[1] and span[0] < passage.end]

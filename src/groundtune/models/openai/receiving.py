@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from groundtune.models.openai.sending import Limit
 
-__all__ = ["Create", "received", "received_events"]
+__all__ = ["Create", "received", "received_events", "received_json"]
 
 Create = Callable[..., "AbstractContextManager[openai.APIResponse[Any]]"]
 """A call of the SDK in its form ``with_streaming_response``."""
@@ -28,8 +28,18 @@ def received(create: Create, request: Mapping[str, Any], limit: Limit) -> dict[s
         openai.OpenAIError: when it was refused or nobody answered.
         Unreadable: when what came is no JSON object, was cut, told of an error, or took too long.
     """
+    return _checked(received_json(create, request, limit))
+
+
+def received_json(create: Create, request: Mapping[str, Any], limit: Limit) -> Any:
+    """The JSON value that answers a request, for servers that answer with a list.
+
+    Raises:
+        openai.OpenAIError: as in `received`.
+        Unreadable: when what came is no JSON, was cut, or took too long.
+    """
     with _told(limit), create(**request, timeout=limit.seconds) as response:
-        return _object(b"".join(_within(response.iter_bytes(), limit)))
+        return _json(b"".join(_within(response.iter_bytes(), limit)))
 
 
 def received_events(create: Create, request: Mapping[str, Any], limit: Limit) -> Generator[dict[str, Any], None, None]:
@@ -45,7 +55,7 @@ def received_events(create: Create, request: Mapping[str, Any], limit: Limit) ->
             if field == b"data" and data.strip() == b"[DONE]":
                 return
             if field == b"data":
-                yield _object(data)
+                yield _checked(_json(data))
 
 
 @contextmanager
@@ -76,11 +86,15 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _json(data: bytes) -> Any:
     try:
-        found = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError):
         raise Unreadable("its answer is not JSON, or was cut") from None
+
+
+def _checked(found: Any) -> dict[str, Any]:
+    """An object that tells of no error."""
     if not isinstance(found, dict):
         raise Unreadable("its JSON is no object")
     if error := found.get("error"):

@@ -1,0 +1,79 @@
+"""Retrieval measured by itself, as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from groundtune.cli.show import console
+
+if TYPE_CHECKING:
+    from groundtune.experiment.retrieval.results import Figure, Gain, Measured, RetrievalResult
+
+__all__ = ["retrieval"]
+
+_SHOWN = ("recall@5", "recall@20", "ndcg@10", "mrr", "map")
+_IN_SLICES = "ndcg@10"
+
+
+def retrieval(found: RetrievalResult) -> None:
+    """Tables over documents, over passages and by slice; then what the differences say."""
+    out = console()
+    out.print(
+        f"{found.queries} {found.kind} queries; each figure of 100 with its 95 % interval, no text was generated."
+    )
+    if found.gone:
+        out.print(f"{found.gone} of them have evidence that is not in the knowledge base: they count as not found.")
+    out.print(_table("documents", found.documents, found.milliseconds))
+    if found.passages is not None:
+        out.print(_table("passages", found.passages, found.milliseconds))
+    if found.slices:
+        out.print(_slices(found))
+    finest = found.passages or found.documents
+    for name, gain in finest.gains.items():
+        out.print(_sentence(name, gain))
+    for note in found.notes:
+        out.print(f"Note: {note}")
+
+
+def _table(unit: str, measured: Measured, times: Mapping[str, tuple[float, float] | None]) -> Table:
+    table = Table(title=f"Over {unit} ({measured.queries} queries)", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for column in (*_SHOWN, "p50 ms", "p95 ms"):
+        table.add_column(column, justify="right")
+    for name, figures in measured.searches.items():
+        took = times[name] or (None, None)
+        shown = ["–" if value is None else f"{value:.1f}" for value in took]
+        table.add_row(name, *(_figure(figures[measure]) for measure in _SHOWN), *shown)
+    return table
+
+
+def _slices(found: RetrievalResult) -> Table:
+    searches = list(found.documents.searches)
+    title = f"{_IN_SLICES} by kind of question (exploratory)"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("", "queries", *searches):
+        table.add_column(column, justify="left" if not column else "right")
+    for part in found.slices:
+        figures = [_figure(part.searches[name][_IN_SLICES]) for name in searches]
+        table.add_row(f"{part.name}: {part.value}", str(part.queries), *figures)
+    return table
+
+
+def _figure(figure: Figure) -> str:
+    if figure.value is None:
+        return "–"
+    if figure.interval is None:
+        return f"{100 * figure.value:.1f}"
+    return f"{100 * figure.value:.1f} ({100 * figure.interval.low:.0f}–{100 * figure.interval.high:.0f})"
+
+
+def _sentence(name: str, gain: Gain) -> str:
+    if gain.value is None or gain.interval is None:
+        return f"{name} against {gain.over}: nothing can be said. {gain.note or ''}".rstrip()
+    low, high = 100 * gain.interval.low, 100 * gain.interval.high
+    told = f"p = {gain.p:.3f}" if gain.p is not None else gain.note or "nothing differs"
+    points = f"{100 * gain.value:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return f"{name} against {gain.over}, {gain.measure}: {points}, {told}"

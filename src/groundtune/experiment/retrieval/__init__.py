@@ -1,0 +1,1 @@
+"""Retrieval measured by itself, without any generation."""

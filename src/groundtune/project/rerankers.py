@@ -1,0 +1,73 @@
+"""The reranker that the settings name, or the tuned one that is in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from groundtune.models import Reranker
+    from groundtune.project.workspace import Workspace
+    from groundtune.settings import RerankerSettings
+
+__all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_of"]
+
+READER_WEIGHT = 0.3
+"""Share of an embedded reranker's score beside the ranking's: the reader alone orders worse than the ranking, and a
+little of it does no harm (bench/reranking.py)."""
+
+
+def reranker_of(workspace: Workspace) -> Reranker | None:
+    """What reads the candidates again; None where nothing does.
+
+    Raises:
+        MissingExtra: when it needs a part that is not installed.
+        WeightsError: when its weights are missing or damaged.
+        ProjectError: when an address or key is missing.
+    """
+    settings = workspace.settings.model.reranker
+    if settings.provider == "embedded":
+        return embedded_reranker(workspace)
+    if settings.provider == "auto":
+        return _tuned(workspace)
+    if settings.provider == "transformers":
+        from groundtune.models.transformers.reranking import SentenceReranker
+
+        return SentenceReranker.load(_path(workspace, settings.name))
+    return _endpoint(settings) if settings.provider == "http" else None
+
+
+def embedded_reranker(workspace: Workspace) -> Reranker:
+    """The tuned one that is in use, else the shipped reader."""
+    from groundtune.models.embedded.rerank import ReaderReranker
+
+    return _tuned(workspace) or ReaderReranker.load(workspace.weights)
+
+
+def rerank_weight(settings: RerankerSettings) -> float:
+    """Share of the reranker's score: what the settings say, else by what it is."""
+    if settings.weight is not None:
+        return settings.weight
+    return READER_WEIGHT if settings.provider in ("auto", "embedded") else 1.0
+
+
+def _tuned(workspace: Workspace) -> Reranker | None:
+    from groundtune.training.registry import promoted
+
+    found = promoted(workspace.home / "models", "reranker")
+    if found is None:
+        return None
+    from groundtune.models.embedded.rerank import TunedReranker
+
+    return TunedReranker.load(workspace.weights, found.folder)
+
+
+def _endpoint(settings: RerankerSettings) -> Reranker:
+    from groundtune.models.openai.reranking import EndpointReranker
+
+    return EndpointReranker(settings.name, settings.base_url, settings.key, form=settings.form)
+
+
+def _path(workspace: Workspace, name: str) -> Path:
+    inside = workspace.folder / name
+    return inside if inside.is_dir() else Path(name).expanduser()
