@@ -12,11 +12,13 @@ import pytest
 from groundtune.advice.answers import Answers
 from groundtune.advice.rules import Rule, load_rules
 from groundtune.advice.weighing import weigh
+from groundtune.records import SystemId
 
 ROWS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "domain_rows.toml").read_text(encoding="utf-8"))[
     "row"
 ]
 RULES = load_rules()
+RAISED: dict[str, SystemId] = {"retrieval": "rag", "tuning": "tuned", "prompt": "prompt"}
 
 
 def known(answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def test_a_signal_moves_the_scores_its_way_and_its_opposite_does_not(row: dict[s
     assert not found & speaking({**row["answers"], **row["opposite"]}, row), "it speaks whatever is answered"
     scores = weigh(known(row["answers"]), RULES).scores
     without = weigh({}, RULES).scores
-    raised = {"retrieval": "rag", "tuning": "tuned", "prompt": "prompt"}[row["toward"]]
+    raised = RAISED[row["toward"]]
     move = scores[raised] - without[raised]
     assert move < 0 if row.get("away") else move > 0
 

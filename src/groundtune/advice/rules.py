@@ -41,7 +41,17 @@ class Figure(_Record):
     source: tuple[str, ...]
 
 
-class Rule(_Record):
+class _Cited(_Record):
+    id: str
+    because: str
+    source: tuple[str, ...]
+
+
+class _Conditional(_Cited):
+    when: Condition
+
+
+class Rule(_Conditional):
     """One thing that speaks for or against a technique.
 
     Attributes:
@@ -49,22 +59,14 @@ class Rule(_Record):
         source: Labels of [sources] in rules.toml.
     """
 
-    id: str
-    when: Condition
     toward: Toward
     weight: float
-    because: str
-    source: tuple[str, ...]
 
 
-class Requirement(_Record):
+class Requirement(_Conditional):
     """Something that a system either meets or not, whatever else speaks for it; ``forbids`` the ones that do not."""
 
-    id: str
-    when: Condition
     forbids: tuple[SystemId, ...]
-    because: str
-    source: tuple[str, ...]
 
 
 class WayOut(_Record):
@@ -74,24 +76,17 @@ class WayOut(_Record):
     set: Mapping[str, Any] = Field(default_factory=dict)
 
 
-class Conflict(_Record):
+class Conflict(_Conditional):
     """Answers that cannot be had together."""
 
-    id: str
-    when: Condition
-    because: str
-    source: tuple[str, ...]
     ways_out: tuple[WayOut, ...] = Field(min_length=1)
 
 
-class Note(_Record):
+class Note(_Cited):
     """What to watch once a technique is chosen, and what of Groundtune looks after it."""
 
-    id: str
     technique: Literal["retrieval", "tuning", "prompt"] = Field(alias="for")
-    because: str
     guard: str
-    source: tuple[str, ...]
 
 
 class Rules(_Record):
