@@ -107,7 +107,7 @@ def section(report: Report, name: str) -> str:
 
 def test_what_answers_cost_is_shown_with_its_source_and_never_rounded_to_nothing() -> None:
     shown = section(paid_report(), "cost")
-    assert "prompt $0.00000341 812 512 41.2 – rag $0.00000682 813 512 41.2 12.0" in shown
+    assert "prompt $0.00000341 $0.00000550 812 512 41.2 – rag $0.00000682 $0.0000110 813 512 41.2 12.0" in shown
     assert f"{OWN} – – – – –" in shown
     assert "written $0.60. From <script>" in shown
     assert "as of 2026-11-20. (prompt, rag, tuned, tuned_rag)" in shown
@@ -126,7 +126,7 @@ def test_without_tokens_or_prices_there_is_no_word_of_cost() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), (0.0, "$0"), (0.00000341, "$0.00000341"), (0.0523, "$0.0523"), (3.5, "$3.50"), (1234.5, "$1,234.50")],
+    [(None, "–"), (0.0, "$0"), (0.00000341, "$0.00000341"), (0.0523, "$0.0523"), (3.5, "$3.50"), (1234.6, "$1,235")],
 )
 def test_dollars(value: float | None, shown: str) -> None:
     assert dollars(value) == shown

@@ -109,9 +109,7 @@ def _add_tuning(v: Mapping[str, Floats], system: str, setup: dict[str, Floats], 
         times = times + v["knowledge_refreshes_per_year"]
     relabelling = v["relabelled_share"] * v["training_examples"] * label
     monthly["training again"] = times / 12 * training
-    monthly["labelling and examining again"] = times / 12 * (
-        relabelling + v["retuning_hours"] * v["team_usd_per_hour"]
-    )
+    monthly["labelling and examining again"] = times / 12 * (relabelling + v["retuning_hours"] * v["team_usd_per_hour"])
     monthly["keeping tuned weights ready"] = v["tuned_hosting_usd_per_month"]
 
 

@@ -108,9 +108,7 @@ def _rate(
     return concurrency / seconds if seconds else None
 
 
-def _mean(
-    values: Sequence[float], clusters: Sequence[str], *, seed: int
-) -> float | tuple[float, float, float] | None:
+def _mean(values: Sequence[float], clusters: Sequence[str], *, seed: int) -> float | tuple[float, float, float] | None:
     if not values:
         return None
     mean = sum(values) / len(values)
@@ -120,4 +118,3 @@ def _mean(
 
 def _average(values: Floats) -> float:
     return float(values.mean())
-

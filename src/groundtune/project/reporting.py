@@ -62,6 +62,9 @@ def make_report(workspace: Workspace, measuring: Measuring, decision: Decision) 
         warnings=decision.notes,
         facts=(Facts(title="Settings", rows=tuple(_flat(settings_json(settings)))), _versions(measuring)),
         tuned=_tuned(workspace, measuring.record["checkpoint"]),
+        concurrency=measuring.concurrency,
+        costs=decision.costs,
+        bills=decision.bills,
     )
     return brief(decision.result, decision.verdict, decision.diagnosis, background)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from groundtune.systems.wire import AnswerView, SearchView
 
 if TYPE_CHECKING:
     from groundtune.diagnosis.records import Diagnosis
+    from groundtune.economics.forecast import CostForecast
     from groundtune.experiment.plan import Plan
     from groundtune.experiment.results import ExperimentResult
     from groundtune.knowledge import SyncReport
@@ -130,6 +131,8 @@ class Decision:
         report: Where the report was written.
         contents: What the report shows, to be shown on another page too.
         notes: What the reader must know besides.
+        costs: The cost model with what was measured.
+        bills: US dollars a month that each of the four is billed; empty where the volume is not set.
     """
 
     project: str
@@ -140,6 +143,8 @@ class Decision:
     report: Path | None = None
     contents: Report | None = None
     notes: tuple[str, ...] = ()
+    costs: CostForecast | None = None
+    bills: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As ``decide --json`` gives it."""
@@ -151,6 +156,8 @@ class Decision:
             "notes": [*self.result.notes, *self.notes],
             "diagnosis": self.diagnosis and self.diagnosis.to_json(),
             "report": self.report and str(self.report),
+            "bill_per_month_usd": dict(self.bills),
+            "costs": self.costs and self.costs.to_json(),
         }
 
 

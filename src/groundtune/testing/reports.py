@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from groundtune.economics.forecast import forecast_costs
 from groundtune.records import SYSTEM_IDS, Answer, Citation, Evidence, Query
 from groundtune.verdict.report import (
     Causes,
@@ -77,7 +78,15 @@ def paid_report(count: int = 24) -> Report:
     models = Facts(
         title="Models that answered", rows=(("rag", "openai/gpt-4o-mini@https://api.openai.com; template 1"),)
     )
-    return replace(report, systems=(*systems, own), queries=tuple(rows), tuned=tuned, facts=(models, *report.facts))
+    return replace(
+        report,
+        systems=(*systems, own),
+        queries=tuple(rows),
+        tuned=tuned,
+        facts=(models, *report.facts),
+        concurrency=4,
+        costs=forecast_costs(),
+    )
 
 
 def _paid(measure: SystemMeasure, place: int) -> SystemMeasure:
@@ -87,6 +96,8 @@ def _paid(measure: SystemMeasure, place: int) -> SystemMeasure:
         measure,
         tokens=tokens,
         cost_per_query_usd=0.00000341 * (place + 1),
+        cost_per_right_answer_usd=0.0000055 * (place + 1),
+        bill_per_month_usd=0.68 * (place + 1),
         price=price,
         latency_ms={**measure.latency_ms, "first_token": 4.4},
         timed=23,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from groundtune.economics.forecast import CostForecast
+from groundtune.economics.measured import cost_per_right_answer
 from groundtune.experiment.latency import Latency
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.results import QueryRow as MeasuredRow
@@ -46,7 +48,8 @@ class Background:
     Attributes:
         created: When the run ended, as it shall be printed.
         facts: Settings, data hashes, versions.
-        tuned: As in `Report`.
+        tuned: As in `Report`, like those that follow.
+        bills: US dollars a month, by system.
     """
 
     project: str
@@ -57,6 +60,9 @@ class Background:
     warnings: tuple[str, ...]
     facts: tuple[Facts, ...]
     tuned: TunedModel | None = None
+    concurrency: int | None = None
+    costs: CostForecast | None = None
+    bills: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | None, background: Background) -> Report:
@@ -70,13 +76,17 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         retrieval=background.retrieval,
         minimum_gain=background.minimum_gain,
         recommendation=_recommendation(verdict),
-        systems=tuple(_measure(system, result, verdict) for system in result.systems.values()),
+        systems=tuple(
+            _measure(system, result, verdict, background.bills.get(system.id)) for system in result.systems.values()
+        ),
         effects=_effects(result),
         tuned=background.tuned,
         queries=tuple(_row(row, causes) for row in result.rows),
         diagnosis=_diagnosis(diagnosis) if diagnosis else (),
         diagnosis_notes=diagnosis.notes if diagnosis else (),
         latency_limit_ms=background.latency_limit_ms,
+        concurrency=background.concurrency,
+        costs=background.costs,
         warnings=(result.plan.sentence, *result.plan.warnings, *result.notes, *background.warnings),
         facts=(*_answered_by(result), *background.facts),
     )
@@ -94,7 +104,7 @@ def _recommendation(verdict: Verdict) -> Recommendation:
     )
 
 
-def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict) -> SystemMeasure:
+def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict, bill: float | None) -> SystemMeasure:
     return SystemMeasure(
         id=system.id,
         n=system.n,
@@ -115,6 +125,8 @@ def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict) -
         seconds_to_build=system.seconds_to_build,
         cost_per_query_usd=system.cost_per_query_usd,
         infeasible=verdict.infeasible.get(system.id, ()),
+        bill_per_month_usd=bill,
+        cost_per_right_answer_usd=cost_per_right_answer(result, system.id),
     )
 
 

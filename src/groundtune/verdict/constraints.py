@@ -7,11 +7,10 @@ cannot cite [S1 S2 S4]; facts that change daily are stale in tuned weights until
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from groundtune.economics.measured import monthly_cost
 from groundtune.experiment.latency import is_timed, p95, total_times
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.statistics import bootstrap_draws, posterior_means
@@ -28,7 +27,11 @@ _WITHOUT_RETRIEVAL = ("prompt", "tuned")
 
 
 def check_constraints(
-    result: ExperimentResult, constraints: Constraints, *, local: bool | None = None
+    result: ExperimentResult,
+    constraints: Constraints,
+    *,
+    local: bool | None = None,
+    bills: Mapping[str, float | None] | None = None,
 ) -> tuple[Check, ...]:
     """Check every constraint that is set against every system.
 
@@ -36,14 +39,18 @@ def check_constraints(
         result: Of the experiment.
         constraints: None and False ask for nothing.
         local: Whether all models run on the user's own machines; None when it is not known.
+        bills: US dollars a month to run a system at the expected volume, as the cost model has it; where it does not
+            know, the price of answers alone counts.
     """
     return tuple(
-        check for system in result.systems.values() for check in _checks(result, system, constraints, local=local)
+        check
+        for system in result.systems.values()
+        for check in _checks(result, system, constraints, local=local, bill=(bills or {}).get(system.id))
     )
 
 
 def _checks(
-    result: ExperimentResult, system: SystemResult, constraints: Constraints, *, local: bool | None
+    result: ExperimentResult, system: SystemResult, constraints: Constraints, *, local: bool | None, bill: float | None
 ) -> Iterator[Check]:
     yield from _answers(result, system)
     if constraints.latency_p95_ms is not None:
@@ -57,7 +64,7 @@ def _checks(
     if constraints.offline:
         yield _offline(system, local)
     if constraints.budget_usd_per_month is not None:
-        yield _budget(system, constraints.budget_usd_per_month, constraints.queries_per_month)
+        yield _budget(system, constraints.budget_usd_per_month, constraints.queries_per_month, bill)
 
 
 def _answers(result: ExperimentResult, system: SystemResult) -> Iterator[Check]:
@@ -154,10 +161,11 @@ def _offline(system: SystemResult, local: bool | None) -> Check:
     )
 
 
-def _budget(system: SystemResult, budget: float, volume: int | None) -> Check:
+def _budget(system: SystemResult, budget: float, volume: int | None, bill: float | None) -> Check:
     if volume is None:
         return _unknown(system, "budget_usd_per_month", "queries_per_month is not set")
-    monthly = monthly_cost(system.cost_per_query_usd, volume)
+    answers = None if system.cost_per_query_usd is None else system.cost_per_query_usd * volume
+    monthly = answers if bill is None else bill
     if monthly is None:
         return _unknown(system, "budget_usd_per_month", "what an answer costs was not measured")
     return Check(

@@ -16,7 +16,7 @@ Fewer than ten independent groups of queries never settle anything: then "leanin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from groundtune.experiment.power import queries_needed_for_spread
 from groundtune.experiment.results import ExperimentResult
@@ -43,6 +43,7 @@ def decide(
     minimum_gain: float = 0.03,
     local: bool | None = None,
     wrong_cost: float = 0.0,
+    bills: Mapping[str, float | None] | None = None,
 ) -> Verdict:
     """Recommend one system, or say why not.
 
@@ -52,8 +53,9 @@ def decide(
         minimum_gain: Values that differ by less count as equal, as a share of the score in [0, 0.5].
         local: Whether all models run on the user's own machines; None when it is not known.
         wrong_cost: What a wrong answer costs, where a right one gains 1; 0 lets the score decide alone.
+        bills: As of `check_constraints`.
     """
-    checks = check_constraints(result, constraints, local=local)
+    checks = check_constraints(result, constraints, local=local, bills=bills)
     out = {check.system for check in checks if check.met is False}
     feasible = [system for system in _simplest_first(result) if system not in out]
     if not feasible:

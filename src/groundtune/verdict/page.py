@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from groundtune.economics.page import SCRIPT_FILES, asset, cost_section, dollars
 from groundtune.records import SYSTEM_IDS
+from groundtune.verdict.offers import offers_svg
 from groundtune.verdict.reasons import PLAIN_NAMES
 from groundtune.verdict.report import (
     Cell,
@@ -65,7 +66,8 @@ def render_index(reports: Sequence[Report], *, title: str = "") -> str:
         reports: At least one.
         title: Heading above the overview; by default it counts the projects.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    style = _asset("report.css") + asset("cost.css")
+    script = "\n".join([_asset("report.js"), *(asset(name) for name in SCRIPT_FILES)])
     return (
         _environment()
         .get_template("report.html")
@@ -149,13 +151,6 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
-
-
-def dollars(value: float | None) -> str:
-    """An amount with three significant digits, however small it is: what costs something never reads as nothing."""
-    if not value:
-        return "–" if value is None else "$0"
-    return f"${value:,.{max(2, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _count(value: float | None) -> str:
@@ -316,10 +311,12 @@ _FILTERS = {
 }
 _GLOBALS = {
     "cell_of": _cell_of,
+    "cost_section": cost_section,
     "effects_svg": _effects_svg,
     "latency_svg": _latency_svg,
     "metered": _metered,
     "missing": _missing,
+    "offers_svg": offers_svg,
     "outcome_shares": outcome_shares,
     "priced": _priced,
     "prices": _prices,

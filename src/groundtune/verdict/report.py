@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from groundtune.economics.forecast import CostForecast
 from groundtune.records import Answer, Query
 
 Outcome = Literal["right", "wrong", "abstained", "failed", "unscored"]
@@ -64,6 +65,8 @@ class SystemMeasure:
         from_cache: Answers whose time does not count, because the model had given them before.
         price: What a token costs, with its source and date, or why that is not known; None where nobody asked.
         infeasible: The constraints that it breaks, in plain words.
+        bill_per_month_usd: What running it is billed at the expected volume; None where that is not known or not set.
+        cost_per_right_answer_usd: What answers cost, shared among the right ones.
     """
 
     id: str
@@ -80,6 +83,8 @@ class SystemMeasure:
     tokens: TokenMeans = field(default_factory=TokenMeans)
     price: str | None = None
     infeasible: tuple[str, ...] = ()
+    bill_per_month_usd: float | None = None
+    cost_per_right_answer_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +191,8 @@ class Report:
         diagnosis: The system with the ladder first.
         diagnosis_notes: What limits the diagnosis.
         latency_limit_ms: The project's limit for the 95th percentile.
+        concurrency: Questions under way at the same time while answers were timed; None where nobody kept it.
+        costs: The cost model with what was measured; None where nobody asked for it.
         warnings: What limits the evidence: few queries, few clusters, the smallest difference that could be seen.
     """
 
@@ -203,6 +210,8 @@ class Report:
     diagnosis: tuple[Causes, ...] = ()
     diagnosis_notes: tuple[str, ...] = ()
     latency_limit_ms: float | None = None
+    concurrency: int | None = None
+    costs: CostForecast | None = None
     warnings: tuple[str, ...] = ()
     facts: tuple[Facts, ...] = ()
 
