@@ -16,7 +16,7 @@ from groundtune.experiment.results import ExperimentResult
 from groundtune.experiment.run import Measured, analyse, judge
 from groundtune.experiment.scorers import SCORERS
 from groundtune.models.prices import NoPrice, Price, Rates
-from groundtune.records import SYSTEM_IDS, Usage
+from groundtune.records import SYSTEM_IDS, Answer, Usage
 from groundtune.testing.scripted import queries, result_of, say
 
 PRICE = Price(
@@ -31,7 +31,7 @@ PRICE = Price(
 def metered(right: Callable[[int], bool] = lambda n: n % 4 == 0, count: int = 12) -> ExperimentResult:
     """Four systems whose answers read 100 + n tokens (10 of them cached) and write 20, in 50 ms."""
     asked = queries(count)
-    answers = {}
+    answers: dict[tuple[str, str], Answer] = {}
     for system in SYSTEM_IDS:
         for n, query in enumerate(asked):
             text = query.answers[0] if right(n) else "nonsense"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from groundtune.economics.page import dollars
 from groundtune.records import SYSTEM_IDS
 from groundtune.testing.browser import (
     WITHOUT_BROWSER,
@@ -22,7 +23,7 @@ from groundtune.testing.browser import (
     resize,
 )
 from groundtune.testing.reports import HOSTILE, OWN, paid_report, sample_report
-from groundtune.verdict.page import dollars, render_index, render_report
+from groundtune.verdict.page import render_index, render_report
 from groundtune.verdict.report import OUTCOMES, Report, TokenMeans, outcome_shares, utility
 
 in_browser = pytest.mark.skipif(not has_browser(), reason=WITHOUT_BROWSER)
@@ -112,6 +113,29 @@ def test_what_answers_cost_is_shown_with_its_source_and_never_rounded_to_nothing
     assert "written $0.60. From <script>" in shown
     assert "as of 2026-11-20. (prompt, rag, tuned, tuned_rag)" in shown
     assert "cost per query $0.00000682" in section(paid_report(), "systems")
+
+
+def test_what_running_it_costs_is_shown_for_a_month_and_a_right_answer() -> None:
+    shown = section(paid_report(), "costs")
+    assert "prompt $0.680, rag $1.36, tuned $2.04, tuned_rag $2.72" in shown
+    assert "tuned is cheaper than rag from" in shown
+    assert "input_tokens.rag" in shown
+    assert section(sample_report(), "costs") == ""
+    assert "Filled: no other system is both cheaper and better." in section(paid_report(), "offers")
+    assert section(sample_report(), "offers") == ""
+
+
+def test_latencies_say_how_many_questions_were_under_way() -> None:
+    assert "up to 4 questions under way at a time" in section(paid_report(), "latency")
+    assert "one question under way" in section(replace(paid_report(), concurrency=1), "latency")
+
+
+def test_a_forecast_is_held_against_the_measurement() -> None:
+    shown = section(paid_report(), "forecast")
+    assert "Of 3 statements 1 came true. The forecast was made on 2026-11-19" in shown
+    assert "cost of a query $0.01 to $0.02 $0.03 ✗ no Longer prompts." in shown
+    assert "2.1 points ? not shown <script>" in shown
+    assert section(sample_report(), "forecast") == ""
 
 
 def test_without_tokens_or_prices_there_is_no_word_of_cost() -> None:

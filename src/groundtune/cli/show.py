@@ -67,8 +67,10 @@ def sync(report: SyncReport) -> None:
     """What a sync did."""
     click.echo(
         f"{report.added} added, {report.changed} changed, {report.removed} removed, {report.unchanged} unchanged: "
-        f"{report.passages} passages in {report.seconds:.1f} s"
+        f"{report.passages} passages in {report.seconds:.1f} s. Version {report.version}"
     )
+    if report.renamed:
+        click.echo(f"Of the added, {report.renamed} under a new name only")
     for failure in report.failed:
         click.echo(f"Not read: {failure.source}: {failure.reason}. {failure.hint}")
 
@@ -83,7 +85,8 @@ def search(found: Found) -> None:
         place = f"{passage.source}:{passage.start}-{passage.end}{_on_page(passage.page)}"
         click.echo(f"{hit.rank}. {path}  [{place}]  {hit.score:.3f}")
         click.echo(f"   {' '.join(passage.text.split())[:300]}")
-    click.echo(f"{found.milliseconds['total']:.0f} ms")
+    seen = f", knowledge version {found.hits[0].knowledge}" if found.hits else ""
+    click.echo(f"{found.milliseconds['total']:.0f} ms{seen}")
 
 
 def answer(given: Answer) -> None:
@@ -156,7 +159,7 @@ def decision(made: Decision) -> None:
 
 
 def _systems(made: Decision) -> Table:
-    from groundtune.verdict.page import dollars
+    from groundtune.economics.page import dollars
 
     scorer = made.result.scorer.split("/")[0]
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from groundtune.advice.scoring import Checked, ForecastScore
 from groundtune.economics.forecast import forecast_costs
 from groundtune.records import SYSTEM_IDS, Answer, Citation, Evidence, Query
 from groundtune.verdict.report import (
@@ -86,7 +87,21 @@ def paid_report(count: int = 24) -> Report:
         facts=(models, *report.facts),
         concurrency=4,
         costs=forecast_costs(),
+        forecast=_forecast(),
     )
+
+
+def _forecast() -> ForecastScore:
+    made = [
+        Checked(
+            what="the system to build", forecast="rag, in 81% of the ways", measured="rag", right=True, why="It held."
+        ),
+        Checked(what="what tuning brings", forecast="a gain", measured="2.1 points", right=None, why=HOSTILE),
+        Checked(
+            what="cost of a query", forecast="$0.01 to $0.02", measured="$0.03", right=False, why="Longer prompts."
+        ),
+    ]
+    return ForecastScore(made_at="2026-11-19T09:12:00", sentence="Of 3 statements 1 came true.", checks=tuple(made))
 
 
 def _paid(measure: SystemMeasure, place: int) -> SystemMeasure:

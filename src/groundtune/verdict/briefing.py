@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from groundtune.advice.scoring import ForecastScore
 from groundtune.economics.forecast import CostForecast
 from groundtune.economics.measured import cost_per_right_answer
 from groundtune.experiment.latency import Latency
@@ -63,6 +64,7 @@ class Background:
     concurrency: int | None = None
     costs: CostForecast | None = None
     bills: Mapping[str, float | None] = field(default_factory=dict)
+    forecast: ForecastScore | None = None
 
 
 def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | None, background: Background) -> Report:
@@ -87,6 +89,7 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         latency_limit_ms=background.latency_limit_ms,
         concurrency=background.concurrency,
         costs=background.costs,
+        forecast=background.forecast,
         warnings=(result.plan.sentence, *result.plan.warnings, *result.notes, *background.warnings),
         facts=(*_answered_by(result), *background.facts),
     )

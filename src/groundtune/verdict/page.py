@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from groundtune.economics.page import SCRIPT_FILES, asset, cost_section, dollars
 from groundtune.records import SYSTEM_IDS
+from groundtune.verdict.figures import effects_svg, latency_svg, scorer_words, shares_svg, systems_svg
 from groundtune.verdict.offers import offers_svg
 from groundtune.verdict.reasons import PLAIN_NAMES
 from groundtune.verdict.report import (
     Cell,
-    Effect,
     GateStatus,
     Interval,
     Report,
@@ -27,14 +27,6 @@ from groundtune.verdict.report import (
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
-
-SCORER_WORDS = {
-    "token_f1": "token F1",
-    "exact_match": "exact match",
-    "label_match": "accuracy",
-    "json_match": "F1 over slots",
-}
-"""What a person calls the scorers."""
 
 _BESIDE = {
     "long_context": "all documents in the prompt",
@@ -98,12 +90,6 @@ def _environment() -> Environment:
     environment.filters.update(_FILTERS)
     environment.globals.update(_GLOBALS)
     return environment
-
-
-def _scorer(name: str) -> str:
-    """The scorer in words; the version behind its name stands among the facts."""
-    bare = name.partition("/")[0]
-    return SCORER_WORDS.get(bare, bare.replace("_", " "))
 
 
 def _reasons(report: Report) -> list[str]:
@@ -214,80 +200,15 @@ def _gate_mark(status: GateStatus) -> Markup:
     return Markup('<span class="mark {}"><span aria-hidden="true">{}</span> {}</span>').format(look, sign, status)
 
 
+def _truth_mark(right: bool | None) -> Markup:
+    sign, look, word = {True: ("✓", "right", "yes"), False: ("✗", "wrong", "no"), None: ("?", "unscored", "not shown")}[
+        right
+    ]
+    return Markup('<span class="mark {}"><span aria-hidden="true">{}</span> {}</span>').format(look, sign, word)
+
+
 def _cell_of(report: Report, system: str) -> SystemMeasure | None:
     return next((measure for measure in report.systems if measure.id == system), None)
-
-
-def _systems_svg(report: Report) -> Markup:
-    """The scores with intervals; the band holds what counts as equal to the best."""
-    from groundtune.verdict.charts import Estimate, interval_chart
-
-    rows = [
-        Estimate(
-            label=measure.id,
-            value=measure.score * 100,
-            low=_scaled(measure.interval, 0),
-            high=_scaled(measure.interval, 1),
-            chosen=measure.id == report.recommendation.system,
-        )
-        for measure in report.systems
-        if measure.score is not None
-    ]
-    if not rows:
-        return Markup()
-    best = max(row.value for row in rows)
-    zone = (best - report.minimum_gain * 100, best)
-    return Markup(interval_chart(rows, axis=f"{_scorer(report.scorer)}, 0 to 100", zone=zone))
-
-
-def _effects_svg(effects: Sequence[Effect], minimum_gain: float) -> Markup:
-    """Differences with intervals around zero; the band holds what counts as no difference."""
-    from groundtune.verdict.charts import Estimate, interval_chart
-
-    rows = [
-        Estimate(
-            label=effect.name,
-            value=effect.points * 100,
-            low=_scaled(effect.interval, 0),
-            high=_scaled(effect.interval, 1),
-        )
-        for effect in effects
-        if effect.points is not None
-    ]
-    if not rows:
-        return Markup()
-    zone = (-minimum_gain * 100, minimum_gain * 100)
-    return Markup(interval_chart(rows, axis="points of score", zone=zone, zero=True))
-
-
-def _shares_svg(report: Report) -> Markup:
-    """How the answers of each system divide."""
-    from groundtune.verdict.charts import Shares, shares_chart
-
-    shares = {measure.id: outcome_shares(report, measure.id) for measure in report.systems}
-    rows = [Shares(label=system, parts=parts) for system, parts in shares.items() if parts]
-    return Markup(shares_chart(rows)) if rows else Markup()
-
-
-def _latency_svg(report: Report) -> Markup:
-    """Median and 95th percentile of each system."""
-    from groundtune.verdict.charts import Span, latency_chart
-
-    rows = [
-        Span(
-            label=measure.id,
-            p50=measure.latency_ms["p50"],
-            p95=measure.latency_ms["p95"],
-            chosen=measure.id == report.recommendation.system,
-        )
-        for measure in report.systems
-        if {"p50", "p95"} <= measure.latency_ms.keys()
-    ]
-    return Markup(latency_chart(rows, limit_ms=report.latency_limit_ms)) if rows else Markup()
-
-
-def _scaled(interval: Interval | None, end: int) -> float | None:
-    return None if interval is None else interval[end] * 100
 
 
 _FILTERS = {
@@ -302,27 +223,28 @@ _FILTERS = {
     "percent": _percent,
     "points": _points,
     "reasons": _reasons,
-    "scorer": _scorer,
+    "scorer": scorer_words,
     "seconds": _seconds,
     "signed": _signed,
     "tag": _tag,
+    "truth_mark": _truth_mark,
     "usd": dollars,
     "words": _words,
 }
 _GLOBALS = {
     "cell_of": _cell_of,
     "cost_section": cost_section,
-    "effects_svg": _effects_svg,
-    "latency_svg": _latency_svg,
+    "effects_svg": effects_svg,
+    "latency_svg": latency_svg,
     "metered": _metered,
     "missing": _missing,
     "offers_svg": offers_svg,
     "outcome_shares": outcome_shares,
     "priced": _priced,
     "prices": _prices,
-    "shares_svg": _shares_svg,
+    "shares_svg": shares_svg,
     "system_ids": SYSTEM_IDS,
-    "systems_svg": _systems_svg,
+    "systems_svg": systems_svg,
     "untimed": _untimed,
     "utility": utility,
 }

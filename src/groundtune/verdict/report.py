@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from groundtune.advice.scoring import ForecastScore
 from groundtune.economics.forecast import CostForecast
 from groundtune.records import Answer, Query
 
@@ -193,6 +194,7 @@ class Report:
         latency_limit_ms: The project's limit for the 95th percentile.
         concurrency: Questions under way at the same time while answers were timed; None where nobody kept it.
         costs: The cost model with what was measured; None where nobody asked for it.
+        forecast: How the forecast made before the measurement fared; None where there was none.
         warnings: What limits the evidence: few queries, few clusters, the smallest difference that could be seen.
     """
 
@@ -212,6 +214,7 @@ class Report:
     latency_limit_ms: float | None = None
     concurrency: int | None = None
     costs: CostForecast | None = None
+    forecast: ForecastScore | None = None
     warnings: tuple[str, ...] = ()
     facts: tuple[Facts, ...] = ()
 
