@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from groundtune.experiment.baseline import Baseline
+from groundtune.experiment.calibrate import Calibration
 from groundtune.experiment.effects import Effects
 from groundtune.experiment.latency import Latency
 from groundtune.experiment.plan import Plan
@@ -130,6 +131,7 @@ class ExperimentResult:
         baseline: The best constant reply on the queries that count.
         seed: Of every resampling.
         notes: What the reader must know.
+        calibrations: How sure each system must be to answer, and what dev said of that; without those that always do.
     """
 
     run: str
@@ -141,6 +143,7 @@ class ExperimentResult:
     baseline: Baseline
     seed: int
     notes: tuple[str, ...] = ()
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @property
     def counted(self) -> tuple[QueryRow, ...]:
@@ -171,6 +174,7 @@ class ExperimentResult:
             "plan": self.plan.to_json(),
             "baseline": {"reply": self.baseline.reply, "score": _round(self.baseline.score)},
             "notes": list(self.notes),
+            "abstention": {name: found.to_json() for name, found in self.calibrations.items()},
         }
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from groundtune import __version__
-from groundtune.experiment.calibrate import abstention_threshold
+from groundtune.experiment.calibrate import Calibration, calibrate
 from groundtune.experiment.run import AnswersQueries, Measured, answer_all, run_experiment
 from groundtune.experiment.scorers import Scorer, primary_scorer, score_answer
 from groundtune.knowledge.embedding import token_source
@@ -33,6 +33,7 @@ from groundtune.systems import (
     with_evidence,
 )
 from groundtune.systems.prompt import TEMPLATE_VERSION
+from groundtune.systems.sufficiency import Sufficiency
 from groundtune.systems.widened import WidenedRetriever
 
 if TYPE_CHECKING:
@@ -52,15 +53,29 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What dev decided: the few-shot examples, and from which confidence each system answers."""
+    """What dev decided: the few-shot examples, and how sure each system must be to answer."""
 
     examples: tuple[Demonstration, ...]
-    answer_from: Mapping[str, float]
+    calibrations: Mapping[str, Calibration]
     seconds: float | None
+
+    @property
+    def answer_from(self) -> dict[str, float]:
+        """Least confidence to answer with, by system."""
+        return {name: calibration.answer_from for name, calibration in self.calibrations.items()}
+
+    @property
+    def sufficiency(self) -> dict[str, Sufficiency]:
+        """What the confidence is made with, by system; left out where it is the model's own."""
+        return {name: found.sufficiency for name, found in self.calibrations.items() if found.sufficiency}
 
     def to_json(self) -> dict[str, Any]:
         """As a run stores it."""
-        return {"examples": [asdict(e) for e in self.examples], "answer_from": dict(self.answer_from)}
+        return {
+            "examples": [asdict(e) for e in self.examples],
+            "answer_from": self.answer_from,
+            "sufficiency": {name: model.to_json() for name, model in self.sufficiency.items()},
+        }
 
 
 class Measuring:
@@ -128,7 +143,7 @@ class Measuring:
 
     def systems(self, choices: Choices) -> dict[str, System]:
         """The cells of the 2x2."""
-        return build_systems(self._parts(choices.examples, choices.answer_from))
+        return build_systems(self._parts(choices.examples, choices))
 
     @cached_property
     def arms(self) -> Mapping[str, AnswersQueries]:
@@ -136,7 +151,7 @@ class Measuring:
         four = self.systems(self.choices)
         return {**four, **self.further.arms(four["prompt"])}
 
-    def _parts(self, examples: tuple[Demonstration, ...], answer_from: Mapping[str, float]) -> Parts:
+    def _parts(self, examples: tuple[Demonstration, ...], choices: Choices | None = None) -> Parts:
         workspace = self._workspace
         base, tuned = self.models
         template = PromptTemplate(
@@ -147,11 +162,18 @@ class Measuring:
             schema=workspace.schema,
             datamark=workspace.settings.model.datamark,
         )
-        return Parts(base=base, tuned=tuned, template=template, retriever=self.retriever, answer_from=answer_from)
+        return Parts(
+            base=base,
+            tuned=tuned,
+            template=template,
+            retriever=self.retriever,
+            answer_from=choices.answer_from if choices else {},
+            sufficiency=choices.sufficiency if choices else {},
+        )
 
     def parts_with(self, tuned: Model) -> Parts:
         """The parts of the four with these tuned weights, before anything is chosen on dev."""
-        return replace(self._parts((), {}), tuned=tuned)
+        return replace(self._parts(()), tuned=tuned)
 
     @cached_property
     def choices(self) -> Choices:
@@ -159,21 +181,25 @@ class Measuring:
         run = f"{fingerprint(self.record)}-dev"
         self._workspace.ledger.start_run(run, kind="dev", record=self.record)
         examples = self._few_shot(run)
-        systems = build_systems(self._parts(examples, {}))
+        systems = build_systems(self._parts(examples))
         dev = self._workspace.split.dev
         answers = self._answer(systems, dev, run, "Calibrating on dev")
         limit = self._workspace.settings.constraints.max_wrong_rate
         # Somebody has to handle a message, so a label is always given unless wrong ones are limited.
         abstains = self._workspace.settings.project.task != "classify" or limit is not None
-        answer_from = {
-            name: abstention_threshold(
-                [answers[name, query.id] for query in dev], dev, self.scorer, max_wrong_rate=limit
+        calibrations = {
+            name: calibrate(
+                [answers[name, query.id] for query in dev],
+                dev,
+                self.scorer,
+                clusters=self._workspace.split.clusters,
+                max_wrong_rate=limit,
             )
             for name in systems
             if abstains
         }
         spent = [a.milliseconds["total"] for a in self._workspace.ledger.answers(run).values() if a.milliseconds]
-        return Choices(examples=examples, answer_from=answer_from, seconds=sum(spent) / 1e3 if spent else None)
+        return Choices(examples=examples, calibrations=calibrations, seconds=sum(spent) / 1e3 if spent else None)
 
     def _few_shot(self, run: str) -> tuple[Demonstration, ...]:
         settings = self._workspace.settings
@@ -183,7 +209,7 @@ class Measuring:
         if len(sets) == 1:
             return sets[0]
         candidates = {
-            f"prompt#{n}": replace(build_systems(self._parts(chosen, {}))["prompt"], id=f"prompt#{n}")
+            f"prompt#{n}": replace(build_systems(self._parts(chosen))["prompt"], id=f"prompt#{n}")
             for n, chosen in enumerate(sets)
         }
 
@@ -202,7 +228,7 @@ class Measuring:
         """What the four say on dev without few-shot examples, by (system, query id)."""
         run = f"{fingerprint(self.record)}-plain"
         self._workspace.ledger.start_run(run, kind="dev", record=self.record)
-        return self._answer(build_systems(self._parts((), {})), self._workspace.split.dev, run, "Answering dev queries")
+        return self._answer(build_systems(self._parts(())), self._workspace.split.dev, run, "Answering dev queries")
 
     def score(self, answer: Answer, query: Query) -> float | None:
         """What the deciding scorer makes of an answer."""
@@ -234,7 +260,7 @@ class Measuring:
         workspace = self._workspace
         choices = self.choices
         workspace.ledger.start_run(self.run, kind="experiment", record=self.record | {"choices": choices.to_json()})
-        return run_experiment(
+        result = run_experiment(
             self.arms,
             workspace.split.test,
             workspace.ledger,
@@ -246,6 +272,7 @@ class Measuring:
             concurrency=self.concurrency,
             progress=lambda done, total: self._progress("Answering the test queries", done, total),
         )
+        return replace(result, calibrations=choices.calibrations)
 
     def with_gold(self) -> dict[str, System]:
         """The retrieval cells over gold evidence: what perfect retrieval would give them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from groundtune.models import Model
 from groundtune.records import SYSTEM_IDS, SystemId
 from groundtune.systems.prompt import PromptTemplate
 from groundtune.systems.retrievers import Retriever
+from groundtune.systems.sufficiency import Sufficiency
 from groundtune.systems.system import System
 
 __all__ = ["Parts", "build_systems", "with_evidence"]
@@ -23,6 +24,7 @@ class Parts:
         tuned: The same model with tuned weights; None leaves the tuned cells out.
         retriever: Serves both retrieval cells.
         answer_from: The calibrated confidence by system; a missing one answers always.
+        sufficiency: What the confidence is made with, by system; a missing one takes the model's own.
     """
 
     base: Model
@@ -30,6 +32,7 @@ class Parts:
     template: PromptTemplate
     retriever: Retriever
     answer_from: Mapping[str, float]
+    sufficiency: Mapping[str, Sufficiency] = field(default_factory=dict)
 
 
 def build_systems(parts: Parts) -> dict[str, System]:
@@ -47,6 +50,7 @@ def build_systems(parts: Parts) -> dict[str, System]:
             template=parts.template,
             retriever=retriever,
             answer_from=parts.answer_from.get(name, 0.0),
+            sufficiency=parts.sufficiency.get(name),
         )
         for name in SYSTEM_IDS
         for model, retriever in [switches[name]]

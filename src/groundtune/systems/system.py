@@ -14,6 +14,7 @@ from groundtune.records import Answer, Citation, Hit, Passage, Prompt, Query, Qu
 from groundtune.systems.pieces import PlainPieces
 from groundtune.systems.prompt import PromptTemplate
 from groundtune.systems.retrievers import Retriever
+from groundtune.systems.sufficiency import Sufficiency, signals
 
 NOTHING_FOUND = "nothing in the documents matches the question"
 NOT_SURE = "what was found does not answer the question surely enough"
@@ -52,6 +53,7 @@ class System:
         model: Base or tuned weights: the first switch.
         retriever: None is the prompt alone: the second switch.
         answer_from: Least confidence in [0, 1] with which it answers; below, it abstains. Calibrated on dev.
+        sufficiency: Makes the confidence from what was found and from the model's own; None takes the model's own.
     """
 
     id: str
@@ -59,6 +61,7 @@ class System:
     template: PromptTemplate
     retriever: Retriever | None = None
     answer_from: float = 0.0
+    sufficiency: Sufficiency | None = None
 
     def answer(self, query: Query) -> Answer:
         """Answer one query; a failing model gives an answer with ``error`` set, not an exception.
@@ -120,10 +123,16 @@ class System:
         prompt = self.template.fill(query.question, [hit.passage for hit in hits]) if found else None
         return _Asked(query=query, hits=hits, prompt=prompt, began=began, retrieved=retrieved)
 
-    def _reason(self, reply: Reply) -> str | None:
+    def _confidence(self, asked: _Asked, reply: Reply) -> float | None:
+        if self.sufficiency is None or reply.reason is not None:
+            return reply.confidence
+        found = signals(asked.query.question, asked.hits, self._text(reply), reply.confidence)
+        return self.sufficiency.probability(found)
+
+    def _reason(self, reply: Reply, confidence: float | None) -> str | None:
         if reply.reason is not None:
             return reply.reason
-        unsure = reply.confidence is not None and reply.confidence < self.answer_from
+        unsure = confidence is not None and confidence < self.answer_from
         return NOT_SURE if unsure or not self._text(reply) else None
 
     def _text(self, reply: Reply) -> str:
@@ -132,7 +141,8 @@ class System:
 
     def _finish(self, asked: _Asked, reply: Reply | None, *, error: str | None = None) -> Answer:
         prompt = asked.prompt
-        reason = NOTHING_FOUND if prompt is None else self._reason(reply) if reply else None
+        confidence = self._confidence(asked, reply) if reply else None
+        reason = NOTHING_FOUND if prompt is None else self._reason(reply, confidence) if reply else None
         said = reply if reason is None else None
         return Answer(
             query=asked.query.id,
@@ -141,7 +151,7 @@ class System:
             reason=reason,
             citations=cite([hit.passage for hit in asked.hits], said.quotes) if said else (),
             hits=tuple(asked.hits),
-            confidence=reply.confidence if reply else None,
+            confidence=confidence,
             usage=reply.usage if reply else None,
             milliseconds=self._milliseconds(asked, reply),
             error=error,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from groundtune.models.embedded.read import Finding
 
-__all__ = ["auroc", "fit_not_here"]
+__all__ = ["auroc", "fit_not_here", "logistic"]
 
 _FEWEST = 10
 """Rows of either kind below which a fit would be worse than the calibration at hand."""
@@ -34,7 +34,7 @@ def fit_not_here(start: Calibration, findings: Sequence[Finding], missing: Seque
     if min(sum(missing), len(missing) - sum(missing)) < _FEWEST:
         return start
     features = np.array([[1.0, found.answer, found.span] for found in findings])
-    bias, answer, span = _logistic(features, np.array(missing, np.float64))
+    bias, answer, span = logistic(features, np.array(missing, np.float64))
     return replace(start, bias=float(bias), answer=float(answer), span=float(span))
 
 
@@ -48,14 +48,22 @@ def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float:
     return float(below.mean() / (2 * len(ordered)))
 
 
-def _logistic(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights by Newton's method; a small ridge on all but the bias keeps separable data finite."""
+def logistic(
+    features: NDArray[np.float64], labels: NDArray[np.float64], *, ridge: float = _RIDGE
+) -> NDArray[np.float64]:
+    """Weights (columns,) of a logistic regression by Newton's method.
+
+    Args:
+        features: Shape (rows, columns); the first column is all ones, for the bias.
+        labels: 0 or 1, shape (rows,).
+        ridge: Penalty of squared weights, of all but the bias; it keeps separable data finite.
+    """
     weights = np.zeros(features.shape[1])
-    ridge = _RIDGE * np.diag([0.0, *[1.0] * (len(weights) - 1)])
+    penalty = ridge * np.diag([0.0, *[1.0] * (len(weights) - 1)])
     for _ in range(50):
         chances = 0.5 * (1 + np.tanh(0.5 * (features @ weights)))
-        gradient = features.T @ (chances - labels) + ridge @ weights
-        curvature = (features.T * (chances * (1 - chances))) @ features + ridge
+        gradient = features.T @ (chances - labels) + penalty @ weights
+        curvature = (features.T * (chances * (1 - chances))) @ features + penalty
         step = np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), gradient)
         weights = weights - step
         if np.abs(step).max() < 1e-8:
