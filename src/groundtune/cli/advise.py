@@ -11,41 +11,51 @@ import click
 
 from groundtune.cli.show import console
 from groundtune.errors import UserError
+from groundtune.settings import FOLDER_NAME
 
 if TYPE_CHECKING:
     from groundtune.advice.answers import Answers
+    from groundtune.advice.experiment import NextExperiment
     from groundtune.advice.forecast import Forecast
     from groundtune.advice.questions import Part
+    from groundtune.project import Project
 
-__all__ = ["make_forecast", "show_forecast"]
+__all__ = ["make_forecast", "show_forecast", "write_report"]
 
 _REASONS_SHOWN = 5
 _SKIP = "-"
 
 
-def make_forecast(folder: Path, answers_file: Path | None, *, in_project: bool) -> Forecast:
-    """Read or ask for the answers, and forecast.
+def make_forecast(folder: Path, answers_file: Path | None, *, in_project: bool) -> tuple[Forecast, Project | None]:
+    """Read or ask for the answers, and forecast; gives the project too, None outside of any.
 
     Args:
         folder: The project folder; without groundtune.toml the forecast is made outside of any project.
         answers_file: None asks at the terminal.
         in_project: Whether the user named the folder, so that it has to be a project.
     """
-    from groundtune.advice.answers import Answers, read_answers
-    from groundtune.advice.forecast import advise
+    from groundtune.advice import Answers, advise, read_answers
     from groundtune.project import Project
     from groundtune.settings import FILE_NAME
 
     given = Answers() if answers_file is None else read_answers(answers_file)
     if not in_project and not (folder / FILE_NAME).exists():
-        return advise(given if answers_file else _ask_all({}, {}))
+        return advise(given if answers_file else _ask_all({}, {})), None
     project = Project.open(folder)
     if answers_file is None:
         shown = project.shown_answers()
         given = _ask_all(
             {key: value for key, (value, _) in shown.items()}, {key: where for key, (_, where) in shown.items()}
         )
-    return project.advise(given)
+    return project.advise(given), project
+
+
+def write_report(forecast: Forecast, project: Project | None, path: str) -> Path:
+    """Write the page of a forecast; an empty path stands for the usual place."""
+    from groundtune.project.advising import write_advice
+
+    usual = Path("forecast.html") if project is None else project.folder / FOLDER_NAME / "reports" / "forecast.html"
+    return write_advice(forecast, Path(path) if path else usual, title=project.name if project else "Your application")
 
 
 def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
@@ -123,7 +133,7 @@ def _value(part: Part, text: str) -> Any:
     return text
 
 
-def show_forecast(forecast: Forecast) -> None:
+def show_forecast(forecast: Forecast, page: Path | None) -> None:
     """The recommendation, the reasons for and against, conflicts, doubts, cost, latency and the next step."""
     out = console()
     out.print(f"\n[bold]{forecast.sentence}", soft_wrap=True)
@@ -146,7 +156,17 @@ def show_forecast(forecast: Forecast) -> None:
     _show_systems(forecast)
     click.echo(f"Next: {forecast.next_step}")
     if forecast.next_experiment is not None:
-        click.echo(f"  It costs {_range(forecast.next_experiment.usd)}, labelling included.")
+        click.echo(f"  {_price(forecast.next_experiment)}")
+    if page is not None:
+        click.echo(f"Report: {page}")
+
+
+def _price(step: NextExperiment) -> str:
+    if step.usd[1] is not None:
+        return f"It costs {_range(step.usd)}, labelling included."
+    known = ", ".join(f"{name} ${usd:,.0f}" for name, usd in step.items.items() if usd is not None)
+    missing = " and ".join(name for name, usd in step.items.items() if usd is None)
+    return f"It costs: {known}; not known: {missing}."
 
 
 def _show_changes(forecast: Forecast) -> None:

@@ -105,17 +105,22 @@ def init(folder: Path, as_json: bool) -> None:
 )
 @_shared
 @click.pass_context
-def advise(context: click.Context, answers_file: Path | None, folder: Path, as_json: bool) -> int:
+def advise(
+    context: click.Context, answers_file: Path | None, report: str | None, folder: Path, as_json: bool
+) -> int:
     """Before there is data: a questionnaire, and a forecast with reasons, costs and latency."""
     from groundtune.advice.wire import forecast_json
-    from groundtune.cli.advise import make_forecast, show_forecast
+    from groundtune.cli.advise import make_forecast, show_forecast, write_report
 
     chosen = context.get_parameter_source("folder") is not click.core.ParameterSource.DEFAULT
-    forecast = make_forecast(folder, answers_file, in_project=chosen)
-    _emit(as_json, forecast_json(forecast), lambda: show_forecast(forecast))
+    forecast, project = make_forecast(folder, answers_file, in_project=chosen)
+    page = None if report is None else write_report(forecast, project, report)
+    shown = {**forecast_json(forecast), "report": page and str(page)}
+    _emit(as_json, shown, lambda: show_forecast(forecast, page))
     return 0 if forecast.recommendation else QUALIFIES_NONE
 
 
+@click.option("--report", is_flag=False, flag_value="", metavar="[PAGE.html]", help="Also write a page with charts.")
 @cli.command()
 @_shared
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")

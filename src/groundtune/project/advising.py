@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from groundtune.advice.answers import Answers, refuse_contradictions
 from groundtune.advice.forecast import Forecast, advise
+from groundtune.advice.scoring import ForecastScore, Measured, compare
 from groundtune.advice.wire import forecast_json
 from groundtune.errors import ProjectError
+from groundtune.project.economising import known_costs
 from groundtune.project.workspace import Workspace, fingerprint
 from groundtune.settings import Constraints
 from groundtune.training.examples import read_example_file
 
 if TYPE_CHECKING:
+    from groundtune.project.results import Decision
     from groundtune.storage.ledger import RunRecord
 
-__all__ = ["ADVICE", "advise_project", "shown_by"]
+__all__ = ["ADVICE", "advise_project", "score_forecast", "shown_by", "write_advice"]
+
+_LEAST_TIMED = 20
 
 ADVICE = "advice"
 """Kind of the runs that keep forecasts in the ledger."""
@@ -64,9 +73,29 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
     shown = {key: value for key, value in shown_by(workspace).items() if key not in given.known()}
     answers = Answers.model_validate({**{key: value for key, (value, _) in shown.items()}, **given.known()})
     refuse_contradictions(answers, f"The answers, with what {workspace.folder} shows")
-    forecast = advise(answers, shown={key: where for key, (_, where) in shown.items()})
+    forecast = advise(
+        answers,
+        shown={key: where for key, (_, where) in shown.items()},
+        base=known_costs(workspace),
+        retrieval_p95_ms=_retrieval_p95(workspace),
+    )
     _keep(workspace, forecast)
     return forecast
+
+
+def score_forecast(workspace: Workspace, decision: Decision) -> ForecastScore | None:
+    """The last forecast from before a run, held against it; None where there is none."""
+    run = workspace.ledger.run(decision.result.run)
+    made = [found for found in workspace.ledger.runs(ADVICE) if run and found.started_at < run.started_at]
+    if not made or made[0].result is None:
+        return None
+    measured = Measured(
+        result=decision.result,
+        kind=decision.verdict.kind,
+        system=decision.verdict.system,
+        minimum_gain=workspace.settings.experiment.minimum_gain,
+    )
+    return compare(made[0].result, measured, made_at=made[0].started_at)
 
 
 def last_run(workspace: Workspace) -> RunRecord | None:
@@ -75,6 +104,22 @@ def last_run(workspace: Workspace) -> RunRecord | None:
         return None
     finished = [run for run in workspace.ledger.runs("experiment") if run.finished_at]
     return max(finished, key=lambda run: run.finished_at or "", default=None)
+
+
+def write_advice(forecast: Forecast, path: Path, *, title: str) -> Path:
+    """Write the page of a forecast.
+
+    Raises:
+        ProjectError: when the path holds something else, which is left as it is.
+    """
+    from groundtune.project.reporting import write_page
+    from groundtune.verdict.advice_page import PAGE_MARK, render_advice
+
+    if path.is_dir() or (path.exists() and PAGE_MARK not in path.read_text(encoding="utf-8", errors="replace")):
+        raise ProjectError(f"{path} exists and is no forecast of Groundtune; name another file: --report PAGE.html")
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    write_page(path, render_advice(forecast, title=title, made=made))
+    return path
 
 
 def _keep(workspace: Workspace, forecast: Forecast) -> None:
@@ -92,12 +137,22 @@ def _from_constraints(constraints: Constraints) -> dict[str, tuple[Any, str]]:
 
 def _documents(workspace: Workspace) -> int | None:
     """How many files could be documents; None where there are none to speak of yet."""
-    from groundtune.sources import discover
+    from groundtune.project.sources import count_files
 
     try:
-        return sum(1 for _ in discover(workspace.settings.knowledge.sources, workspace.folder)) or None
+        return count_files(workspace) or None
     except ProjectError:
         return None
+
+
+def _retrieval_p95(workspace: Workspace) -> float | None:
+    """What retrieval was measured to take in the last run; None where too few answers were timed."""
+    run = last_run(workspace)
+    if run is None:
+        return None
+    answers = workspace.ledger.answers(run.id).values()
+    times = [a.milliseconds["retrieve"] for a in answers if a.system == "rag" and "retrieve" in a.milliseconds]
+    return float(np.quantile(times, 0.95)) if len(times) >= _LEAST_TIMED else None
 
 
 def _measured(run: RunRecord | None, name: str) -> float | None:
