@@ -113,6 +113,7 @@ class Query:
         answerable: False when the honest reply is an abstention; None when nobody said.
         split: The user's own assignment, where there is one.
         cluster: Queries of one cluster are not independent (same document, session or template).
+        groups: Access groups of the caller; what is for other groups alone is never retrieved.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Query:
     evidence: tuple[Evidence, ...] = ()
     split: Literal["dev", "test"] | None = None
     cluster: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +278,7 @@ class Answer:
         model: Name of the model that answered; None when it was not asked.
         template: Version of the prompt template that it was asked with.
         from_cache: The model had answered this before: its times are no latency.
+        knowledge: Name of the knowledge version that it saw; None where it retrieved from none.
     """
 
     query: str
@@ -291,6 +294,7 @@ class Answer:
     model: str | None = None
     template: str | None = None
     from_cache: bool = False
+    knowledge: str | None = None
 
     @property
     def abstained(self) -> bool:

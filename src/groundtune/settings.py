@@ -117,10 +117,35 @@ class ModelSettings(_Section):
         return self
 
 
+class DatabaseSettings(_Section):
+    """A database whose rows are documents: name it ``sql:NAME`` among the sources."""
+
+    url: str = Field(min_length=1, description="Environment variable that holds SQLAlchemy's address, with password.")
+    query: str = Field(min_length=1, description="One SELECT; columns without a role become metadata.")
+    id: str = Field("id", description="Column with what tells rows apart.")
+    text: str = Field("text", description="Column with the text.")
+    title: str = Field("", description="Column with the title; empty: none.")
+    source: str = Field("", description="Where a row opens: https://example.org/tickets/{id}; empty: sql:NAME#id.")
+
+
 class KnowledgeSettings(_Section):
     """What retrieval draws on."""
 
-    sources: tuple[str, ...] = Field(("docs/",), description="Folders, files, globs or documents.jsonl to index.")
+    sources: tuple[str, ...] = Field(("docs/",), description="Folders, files, globs, addresses or sql:NAME to index.")
+    passwords: tuple[str, ...] = Field((), description="Environment variables with the passwords of encrypted files.")
+    ocr_language: str = Field("eng", description="Language of scanned pages, as tesseract names it; eng+deu for two.")
+    convert_seconds: float = Field(60, gt=0, description="Longest time that reading one file may take.")
+    convert_megabytes: int = Field(2048, ge=256, description="Most memory that reading one file may take.")
+    private_addresses: bool = Field(False, description="Web sources may lie in private networks or on this machine.")
+    web_pages: int = Field(1000, ge=1, description="Most pages of one sitemap.")
+    sql: dict[str, DatabaseSettings] = Field({}, description="Databases whose rows are documents, by name.")
+    groups: dict[str, tuple[str, ...]] = Field(
+        {}, description="Who may read which documents: glob of document ids = groups; the last that matches decides."
+    )
+    groups_header: str = Field(
+        "", description="serve: request header in which a proxy that you trust names the caller's groups, by commas."
+    )
+    keep_versions: int = Field(10, ge=1, le=1000, description="Versions of the knowledge that can be searched again.")
     passages: int = Field(5, ge=1, le=50, description="How many passages the model is given.")
     context_tokens: int | None = Field(
         None,
@@ -175,6 +200,7 @@ class ExperimentSettings(_Section):
     minimum_gain: float = Field(
         0.03, ge=0, le=0.5, description="Below this two systems count as equal (the equivalence zone)."
     )
+    groups: tuple[str, ...] = Field((), description="Access groups of who asks the queries; empty: a stranger.")
     examples_in_prompt: int = Field(
         8, ge=0, le=50, description="Few-shot examples in every prompt; classify: at least one a label."
     )

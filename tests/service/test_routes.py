@@ -35,7 +35,7 @@ class Failing(FakeAnswerer):
     def ask(self, question: str, system: str | None = None, groups: Sequence[str] = ()) -> Answer:
         raise CannotDo("This model cannot write prose. Use the provider openai or transformers.")
 
-    def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
+    def search(self, question: str, k: int, groups: Sequence[str] = ()) -> tuple[Sequence[Hit], Mapping[str, float]]:
         if k == 1:
             raise ZeroDivisionError("secret detail")
         raise StorageError("The index cannot be read. Run: groundtune sync")

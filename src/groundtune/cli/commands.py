@@ -37,6 +37,19 @@ _budget = click.option(
 )
 
 
+_group = click.option(
+    "--group", "groups", multiple=True, metavar="GROUP", help="An access group of who asks; may be given several times."
+)
+
+
+def _fields(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` options as a mapping."""
+    bad = [pair for pair in given if not pair.partition("=")[1] or not pair.partition("=")[0]]
+    if bad:
+        raise click.BadParameter(f"{', '.join(map(repr, bad))}: write KEY=VALUE, for example year=2025.")
+    return dict(pair.split("=", 1) for pair in given)
+
+
 _yes = click.option("--yes", is_flag=True, help="Confirm what is sent to a provider and what it costs, unseen.")
 
 
@@ -103,6 +116,7 @@ def init(folder: Path, as_json: bool) -> None:
     metavar="FILE.toml",
     help="Answers to the questionnaire; without it they are asked for.",
 )
+@click.option("--report", is_flag=False, flag_value="", metavar="[PAGE.html]", help="Also write a page with charts.")
 @_shared
 @click.pass_context
 def advise(
@@ -120,7 +134,6 @@ def advise(
     return 0 if forecast.recommendation else QUALIFIES_NONE
 
 
-@click.option("--report", is_flag=False, flag_value="", metavar="[PAGE.html]", help="Also write a page with charts.")
 @cli.command()
 @_shared
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
@@ -148,32 +161,48 @@ def sync(folder: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("query")
 @click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many passages.")
+@click.option(
+    "--where", multiple=True, metavar="KEY=VALUE", callback=_fields, help="Only documents with this metadata."
+)
+@click.option("--at", metavar="VERSION", help="Search the knowledge as it was (sync --json names each version).")
+@_group
 @_shared
-def search(query: str, count: int, folder: Path, as_json: bool) -> None:
+def search(
+    query: str,
+    count: int,
+    where: dict[str, str],
+    at: str | None,
+    groups: tuple[str, ...],
+    folder: Path,
+    as_json: bool,
+) -> None:
     """Retrieval alone: the passages nearest to QUERY."""
     from groundtune.cli import show
+    from groundtune.knowledge import Filter
 
-    found = _open(folder, as_json).search(query, count)
+    within = Filter(metadata=where, groups=frozenset(groups))
+    found = _open(folder, as_json).search(query, count, within=within, at=at)
     _emit(as_json, found.to_json(), lambda: show.search(found))
 
 
 @cli.command()
 @click.argument("question")
 @click.option("--system", help="prompt, rag, tuned or tuned_rag; default: the verdict's.")
+@_group
 @_shared
-def ask(question: str, system: str | None, folder: Path, as_json: bool) -> None:
+def ask(question: str, system: str | None, groups: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """One answer with citations, or an abstention with its reason."""
     from groundtune.cli import show
     from groundtune.project import answer_json
 
-    answer = _open(folder, as_json).ask(question, system)
+    answer = _open(folder, as_json).ask(question, system, groups=groups)
     _emit(as_json, answer_json(answer), lambda: show.answer(answer))
 
 
 @cli.command()
 @click.option(
     "--what",
-    type=click.Choice(["generator", "embedding", "all"]),
+    type=click.Choice(["generator", "embedding", "reranker", "all"]),
     default="generator",
     show_default=True,
     help="Which weights to tune.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from groundtune.errors import Busy, ProjectError
+from groundtune.knowledge.access import AccessRules
 from groundtune.knowledge.embedding import token_source
 from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.fingerprints import Fingerprints
@@ -45,6 +46,7 @@ class KnowledgeBase:
         *,
         max_tokens: int = MAX_TOKENS,
         keep_versions: int = KEEP_VERSIONS,
+        access: AccessRules | None = None,
     ) -> None:
         """Open the knowledge base in ``folder``; nothing is read or made before it is needed.
 
@@ -53,10 +55,12 @@ class KnowledgeBase:
             embedding: Makes the vectors of passages and questions.
             max_tokens: Longest passage, in tokens of the embedding.
             keep_versions: How many versions can be searched again, the newest among them.
+            access: Who may read which files; without rules everyone may read what carries no groups of its own.
         """
         self.folder = folder
         self._embedding = embedding
         self._keep = keep_versions
+        self._access = access or AccessRules({})
         self._splitter = Splitter(token_source(embedding), max_tokens)
         self._recipe = f"{CHUNKING}/{self._splitter.max_tokens}/{embedding.name}"
         self._slug = hashlib.sha256(embedding.name.encode()).hexdigest()[:12]
@@ -81,14 +85,15 @@ class KnowledgeBase:
             Busy: when another sync is running.
             StorageError: when the disk refuses; what was stored before is kept.
         """
-        files = list(discover(sources, root))
         with self._writing(), Conversion(rules) as conversion:
+            files, unreached = discover(sources, root, self.folder / "sources", rules=rules)
             stored = self._store.begin()
             path = self.folder / f"fingerprints-{self._slug}.json"
-            fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}")
-            items = Reading(stored, self._splitter, self._recipe).files(files, fingerprints, conversion)
+            fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}{self._access.version}")
+            items = Reading(stored, self._splitter, self._recipe, self._access).files(files, fingerprints, conversion)
             report = self._brought_up_to_date(items, stored, lambda: sum(map(count_documents, files)), progress)
-            report = replace(report, renamed=fingerprints.renamed())
+            idle = self._access.idle(file.source for file in files)
+            report = replace(report, renamed=fingerprints.renamed(), failed=(*unreached, *report.failed, *idle))
             with storage_errors(self.folder):
                 fingerprints.save()
         return report
@@ -111,7 +116,7 @@ class KnowledgeBase:
     def _sync_entries(self, entries: Iterable[Entry], total: int | None, progress: Progress | None) -> SyncReport:
         with self._writing():
             stored = self._store.begin()
-            items = Reading(stored, self._splitter, self._recipe).entries(entries)
+            items = Reading(stored, self._splitter, self._recipe, self._access).entries(entries)
             return self._brought_up_to_date(items, stored, lambda: total, progress)
 
     def _brought_up_to_date(

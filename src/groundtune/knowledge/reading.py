@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from groundtune.knowledge.access import AccessRules
 from groundtune.knowledge.fingerprints import Fingerprint, Fingerprints
 from groundtune.knowledge.passages import Splitter
 from groundtune.knowledge.schema import Entry, Prepared, content_of
@@ -37,12 +38,14 @@ class Reading:
         stored: Content hash of each document in the index.
         splitter: Cuts what is new.
         recipe: Version of everything that turns a document into rows.
+        access: Who may read what, by where it lies.
     """
 
-    def __init__(self, stored: Mapping[str, str], splitter: Splitter, recipe: str) -> None:
+    def __init__(self, stored: Mapping[str, str], splitter: Splitter, recipe: str, access: AccessRules) -> None:
         self._stored = stored
         self._splitter = splitter
         self._recipe = recipe
+        self._access = access
         self._taken: dict[str, str] = {}
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Item]:
@@ -51,7 +54,7 @@ class Reading:
             yield self._compared(entry)
 
     def files(
-        self, files: Iterable[SourceFile | Failure], fingerprints: Fingerprints, conversion: Conversion
+        self, files: Iterable[SourceFile], fingerprints: Fingerprints, conversion: Conversion
     ) -> Iterator[Item]:
         """Read files in their order, some of them ahead; each leaves its fingerprint, unless it cannot be read now."""
         begun: deque[Callable[[], Iterator[Item]]] = deque()
@@ -63,10 +66,8 @@ class Reading:
             yield from begun.popleft()()
 
     def _begun(
-        self, file: SourceFile | Failure, fingerprints: Fingerprints, conversion: Conversion
+        self, file: SourceFile, fingerprints: Fingerprints, conversion: Conversion
     ) -> Callable[[], Iterator[Item]]:
-        if isinstance(file, Failure):
-            return partial(iter, (file,))
         try:
             same = fingerprints.unchanged(file.source, file.path)
             if same is not None:
@@ -133,7 +134,8 @@ class Reading:
         fingerprints.keep(file.source, replace(fingerprint, documents=documents, failures=failures))
 
     def _compared(self, entry: Entry) -> Item:
-        document = entry.document
+        document = self._access.applied(entry.document)
+        entry = replace(entry, document=document)
         owner = self._taken.get(document.id)
         if owner is not None:
             reason = f"the id {document.id!r} is already used in {owner}"

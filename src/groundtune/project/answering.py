@@ -8,6 +8,7 @@ from functools import cached_property
 from groundtune.errors import ProjectError
 from groundtune.experiment.run import AnswersQueries
 from groundtune.experiment.scorers import primary_scorer
+from groundtune.knowledge import Filter
 from groundtune.project.further import FurtherArms
 from groundtune.project.measuring import make_retriever
 from groundtune.project.providers import base_model, own_checkpoint, tuned_model
@@ -15,6 +16,7 @@ from groundtune.project.workspace import Workspace
 from groundtune.records import SYSTEM_IDS, Answer, Demonstration, Document, Hit, Query
 from groundtune.storage.ledger import RunRecord
 from groundtune.systems import Parts, PromptTemplate, System, build_systems
+from groundtune.systems.sufficiency import Sufficiency
 from groundtune.training.registry import checkpoints
 
 LIKELY = 0.5
@@ -59,7 +61,7 @@ class ProjectAnswerer:
         Raises:
             ProjectError: when the system is unknown, or the documents have not been indexed yet.
         """
-        return self._chosen(system, groups).answer(Query(id="ask", question=question))
+        return self._chosen(system).answer(Query(id="ask", question=question, groups=tuple(groups)))
 
     def stream(
         self, question: str, system: str | None = None, groups: Sequence[str] = ()
@@ -69,8 +71,8 @@ class ProjectAnswerer:
         Raises:
             ProjectError: as of `ask`.
         """
-        chosen = self._chosen(system, groups)
-        query = Query(id="ask", question=question)
+        chosen = self._chosen(system)
+        query = Query(id="ask", question=question, groups=tuple(groups))
         if isinstance(chosen, System):
             yield from chosen.stream(query)
             return
@@ -79,8 +81,7 @@ class ProjectAnswerer:
             yield answer.text
         yield answer
 
-    def _chosen(self, system: str | None, groups: Sequence[str]) -> AnswersQueries:
-        del groups  # This version indexes no access groups beyond "everyone"; see docs/decisions/0005-access-groups.md.
+    def _chosen(self, system: str | None) -> AnswersQueries:
         name = system or self.default
         if name not in self._systems:
             raise ProjectError(f"There is no system {name!r} to ask; there are: {', '.join(self.systems())}.")
@@ -91,13 +92,14 @@ class ProjectAnswerer:
             raise ProjectError(f"Nothing is indexed yet, and {name} retrieves. Run: groundtune sync --project {folder}")
         return chosen
 
-    def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
-        """The best passages, and the milliseconds of the stages."""
-        return self._workspace.knowledge.search_timed(question, k, self._workspace.plan)
+    def search(self, question: str, k: int, groups: Sequence[str] = ()) -> tuple[Sequence[Hit], Mapping[str, float]]:
+        """The best passages that the caller may read, and the milliseconds of the stages."""
+        within = Filter(groups=frozenset(groups))
+        return self._workspace.knowledge.search_timed(question, k, self._workspace.plan, within=within)
 
-    def document(self, document_id: str) -> Document | None:
-        """The document as it is indexed now."""
-        return self._workspace.knowledge.document(document_id)
+    def document(self, document_id: str, groups: Sequence[str] = ()) -> Document | None:
+        """The document as it is indexed now, where the caller may read it."""
+        return self._workspace.knowledge.document(document_id, Filter(groups=frozenset(groups)))
 
     @cached_property
     def _run(self) -> RunRecord | None:
@@ -139,5 +141,6 @@ class ProjectAnswerer:
             template=template,
             retriever=make_retriever(self._workspace),
             answer_from=choices["answer_from"],
+            sufficiency={name: Sufficiency.from_json(model) for name, model in choices.get("sufficiency", {}).items()},
         )
         return build_systems(parts)

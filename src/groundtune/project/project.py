@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from groundtune.advice.forecast import Forecast
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.experiment.retrieval.results import RetrievalResult
-    from groundtune.knowledge import SyncReport
+    from groundtune.knowledge import Filter, SyncReport
     from groundtune.project.answering import ProjectAnswerer
     from groundtune.project.generators import Confirm
     from groundtune.project.measuring import Measuring, Progress
     from groundtune.records import Answer, Example
     from groundtune.training.learning_curve import LearningCurve
 
-What = Literal["generator", "embedding", "all"]
+What = Literal["generator", "embedding", "reranker", "all"]
 
 
 class Project:
@@ -129,37 +129,48 @@ class Project:
 
     def sync(self) -> SyncReport:
         """Make the knowledge base equal to the documents; without documents, to the examples."""
+        from groundtune.project.indexing import index_sources
         from groundtune.project.measuring import add_index_seconds
 
         workspace = self._workspace
-        unit_stage = "Indexing examples" if workspace.draws_on_examples else "Indexing documents"
-
-        def progress(done: int, total: int | None, unit: str) -> None:
-            self._progress(unit_stage if unit == "documents" else f"{unit_stage} ({unit})", done, total or 0)
-
-        if workspace.draws_on_examples:
-            report = workspace.knowledge.sync_examples(workspace.examples(skip_bad=True), progress=progress)
-        else:
-            sources = workspace.settings.knowledge.sources
-            report = workspace.knowledge.sync(sources, workspace.folder, progress=progress)
+        report = index_sources(workspace, self._progress)
         if report.added or report.changed or report.removed:
             add_index_seconds(workspace, report.seconds)
         return report
 
-    def search(self, query: str, k: int = 5) -> Found:
-        """The passages nearest to a query."""
+    @property
+    def groups_header(self) -> str | None:
+        """The request header that the service trusts to name the caller's groups; None: no caller has any."""
+        return self._workspace.settings.knowledge.groups_header or None
+
+    def search(self, query: str, k: int = 5, *, within: Filter | None = None, at: str | None = None) -> Found:
+        """The passages nearest to a query.
+
+        Args:
+            query: In plain words.
+            k: How many.
+            within: The caller's access groups and what else narrows the search; None: what everyone may see.
+            at: Name of a kept knowledge version; None: the newest.
+
+        Raises:
+            ProjectError: when there is no such version.
+        """
+        from groundtune.knowledge import EVERYONE
+
         workspace = self._workspace
-        hits, milliseconds = workspace.knowledge.search_timed(query, k, workspace.plan)
+        within = within or EVERYONE
+        hits, milliseconds = workspace.knowledge.search_timed(query, k, workspace.plan, within=within, at=at)
         return Found(hits=tuple(hits), milliseconds=milliseconds)
 
-    def ask(self, question: str, system: str | None = None) -> Answer:
+    def ask(self, question: str, system: str | None = None, *, groups: Sequence[str] = ()) -> Answer:
         """One answer with citations, or an abstention with its reason.
 
         Args:
             question: In plain words.
             system: One of the four; None for the verdict's, or ``rag`` before there is one.
+            groups: The caller's access groups; without any it sees what everyone may see.
         """
-        return self.answerer(system).ask(question, system)
+        return self.answerer(system).ask(question, system, groups)
 
     def tune(self, what: What = "generator", *, force: bool = False, skip_bad: bool = False) -> list[TuneReport]:
         """Tune weights on the examples, behind the gate; an interrupted training goes on, a finished one is reused.
@@ -291,13 +302,13 @@ class Project:
         """
         from groundtune.project.listing import promote_model
 
-        return promote_model(self._workspace, model, force=force)
+        return promote_model(self._workspace, model, self._progress, force=force)
 
     def roll_back(self, role: str = "generator") -> dict[str, Any]:
         """Return a role (``generator``, ``embedding``, ``reranker``) to the model that it used before."""
         from groundtune.project.listing import roll_back_model
 
-        return roll_back_model(self._workspace, role)
+        return roll_back_model(self._workspace, role, self._progress)
 
     def compare_models(self, first: str, second: str) -> dict[str, Any]:
         """How two tuned models differ: data, recipe, metrics, gates."""

@@ -171,6 +171,8 @@ def sync_json(report: SyncReport) -> dict[str, Any]:
         "failed": [{"source": f.source, "reason": f.reason, "hint": f.hint} for f in report.failed],
         "passages": report.passages,
         "seconds": report.seconds,
+        "renamed": report.renamed,
+        "version": report.version,
     }
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,8 @@ class Workspace:
 
         if self.settings.model.embedding.provider != "embedded":
             return embedding_model(self)
-        checkpoint = self.settings.model.embedding.checkpoint
-        if not checkpoint:
+        checkpoint = self._embedding_checkpoint()
+        if checkpoint is None:
             return EmbeddedEmbedding.of(self.weights)
         folder = self.home / "models" / checkpoint
         if Path(checkpoint).name != checkpoint or not folder.is_dir():
@@ -111,26 +112,54 @@ class Workspace:
             )
         return EmbeddedEmbedding.of(self.weights, folder)
 
+    def _embedding_checkpoint(self) -> str | None:
+        """The tuned embedding: the one that the settings name, else the one in use; None: base weights."""
+        from groundtune.training.registry import promoted
+
+        named = self.settings.model.embedding.checkpoint
+        if named:
+            return None if named == "base" else named
+        found = promoted(self.home / "models", "embedding")
+        return found.id if found else None
+
+    def with_embedding(self, checkpoint: str) -> Workspace:
+        """The same project with another embedded embedding: the id of a tuned one, or ``base``."""
+        embedding = self.settings.model.embedding.model_copy(update={"checkpoint": checkpoint})
+        model = self.settings.model.model_copy(update={"embedding": embedding})
+        other = Workspace(self.folder)
+        other.settings = self.settings.model_copy(update={"model": model})
+        other.budget = self.budget
+        other.__dict__["weights"] = self.weights
+        return other
+
+    def look_again(self) -> None:
+        """Forget which tuned models are in use, after that has changed."""
+        for part in ("embedding", "encoder", "knowledge", "plan"):
+            self.__dict__.pop(part, None)
+
     @cached_property
     def encoder(self) -> EmbeddedEmbedding:
         """The embedded model's own encoder, with base weights; the knowledge base's where that is the same."""
         from groundtune.models.embedded.embed import EmbeddedEmbedding
 
-        settings = self.settings.model.embedding
-        if (
-            settings.provider == "embedded"
-            and not settings.checkpoint
-            and isinstance(self.embedding, EmbeddedEmbedding)
-        ):
+        base = self.settings.model.embedding.provider == "embedded" and self._embedding_checkpoint() is None
+        if base and isinstance(self.embedding, EmbeddedEmbedding):
             return self.embedding
         return EmbeddedEmbedding.of(self.weights)
 
     @cached_property
     def knowledge(self) -> KnowledgeBase:
         """The knowledge base, as it was last synced."""
-        from groundtune.knowledge import KnowledgeBase
+        from groundtune.knowledge import AccessRules, KnowledgeBase
 
-        return KnowledgeBase(self.home / "knowledge", self.embedding, max_tokens=self.settings.knowledge.passage_tokens)
+        settings = self.settings.knowledge
+        return KnowledgeBase(
+            self.home / "knowledge",
+            self.embedding,
+            max_tokens=settings.passage_tokens,
+            keep_versions=settings.keep_versions,
+            access=AccessRules(settings.groups),
+        )
 
     @cached_property
     def plan(self) -> SearchPlan:
@@ -176,7 +205,8 @@ class Workspace:
         """The labelled queries; with a closed set, every answer is one of it."""
         from groundtune.experiment.queries import read_queries
 
-        return read_queries(self.queries_path)
+        groups = self.settings.experiment.groups
+        return [replace(query, groups=groups) for query in read_queries(self.queries_path)]
 
     @cached_property
     def split(self) -> Split:

@@ -11,8 +11,8 @@ from groundtune.records import Answer, Document, Hit
 class Answerer(Protocol):
     """Answers questions with one of several systems.
 
-    Every method may be called from several threads at once. Nobody signs in to the service, so ``search`` and calls of
-    ``ask`` and ``stream`` without groups must only see documents that everyone may read.
+    Every method may be called from several threads at once. ``groups`` are the caller's access groups: without any,
+    only documents that everyone may read are seen.
     """
 
     @property
@@ -45,10 +45,10 @@ class Answerer(Protocol):
         """
         ...
 
-    def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
+    def search(self, question: str, k: int, groups: Sequence[str] = ()) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """The ``k`` best passages, best first, and the milliseconds of ``embed``, ``search`` and ``total``."""
         ...
 
-    def document(self, document_id: str) -> Document | None:
-        """The document with this id as it is indexed now, None when there is none."""
+    def document(self, document_id: str, groups: Sequence[str] = ()) -> Document | None:
+        """The document with this id as it is indexed now, None when there is none for these groups."""
         ...

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from groundtune.records import Answer
-from groundtune.service.answerer import Answerer
+from groundtune.service.caller import Backend, ForCaller
 from groundtune.service.problems import refusal, unknown_system
 from groundtune.systems.wire import AnswerView, SearchView
 
@@ -21,14 +21,6 @@ MAX_HITS = 100
 """The most passages that one search returns."""
 
 Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS)]
-
-
-def answerer_of(request: Request) -> Answerer:
-    """The answerer that the application was made with."""
-    return cast(Answerer, request.app.state.answerer)
-
-
-Backend = Annotated[Answerer, Depends(answerer_of)]
 
 
 class AskRequest(BaseModel):
@@ -79,7 +71,7 @@ def health(answerer: Backend) -> Health:
     return Health(status="ok", systems=list(answerer.systems()), default=answerer.default)
 
 
-def answer_with(answerer: Answerer, question: str, system: str | None, *, param: str) -> Answer:
+def answer_with(answerer: ForCaller, question: str, system: str | None, *, param: str) -> Answer:
     """Ask, and refuse what no caller can use.
 
     Args:
@@ -115,7 +107,7 @@ class Begun:
         self.items.close()
 
 
-def stream_with(answerer: Answerer, question: str, system: str | None, *, param: str) -> Begun:
+def stream_with(answerer: ForCaller, question: str, system: str | None, *, param: str) -> Begun:
     """Ask, wait for the first piece, and refuse what no caller can use as long as nothing was said.
 
     Args:
@@ -140,6 +132,6 @@ def system_failed(answer: Answer) -> HTTPException:
     return refusal(502, f"The system {answer.system!r} could not answer: {answer.error}", code="system_failed")
 
 
-def _refuse_unknown(answerer: Answerer, system: str | None, param: str) -> None:
+def _refuse_unknown(answerer: ForCaller, system: str | None, param: str) -> None:
     if system is not None and system not in answerer.systems():
         raise unknown_system(system, answerer.systems(), param=param)

@@ -37,6 +37,7 @@ def answer_to_row(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "template": answer.template,
         "from_cache": answer.from_cache,
+        "knowledge": answer.knowledge,
     }
     return {name: _whole(value) if isinstance(value, str) else value for name, value in row.items()}
 
@@ -57,6 +58,7 @@ def answer_from_row(row: Mapping[str, Any]) -> Answer:
         model=row["model"],
         template=row["template"],
         from_cache=bool(row["from_cache"]),
+        knowledge=row["knowledge"],
     )
 
 
@@ -76,6 +78,7 @@ def _hit(value: dict[str, Any]) -> Hit:
     return Hit(
         rank=value["rank"],
         score=value["score"],
+        knowledge=value.get("knowledge"),
         passage=Passage(
             **{**passage, "headings": tuple(passage["headings"]), "page_breaks": tuple(passage.get("page_breaks", ()))}
         ),

@@ -49,6 +49,7 @@ answers = Table(
     Column("model", Text),
     Column("template", Text),
     Column("from_cache", Boolean, nullable=False),
+    Column("knowledge", Text),
 )
 """Every raw answer; NULL is what was not measured."""
 
@@ -89,5 +90,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE answers ADD COLUMN template TEXT",
         "ALTER TABLE answers ADD COLUMN from_cache INTEGER NOT NULL DEFAULT 0",
     ),
+    ("ALTER TABLE answers ADD COLUMN knowledge TEXT",),
 )
 """Step n (1-based) brings a ledger from version n - 1 to n."""

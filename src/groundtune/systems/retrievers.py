@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from groundtune.records import Evidence, Hit, Passage, Query
 
 if TYPE_CHECKING:
-    from groundtune.knowledge import KnowledgeBase, Mode, SearchPlan
+    from groundtune.knowledge import Filter, KnowledgeBase, Mode, SearchPlan
 
 
 class Retriever(Protocol):
@@ -30,7 +30,12 @@ class KnowledgeRetriever:
 
     def retrieve(self, query: Query) -> list[Hit]:
         """The best passages for the question."""
-        return self.knowledge.search(query.question, self.passages, self.how)
+        return self.knowledge.search(query.question, self.passages, self.how, within=_seen_by(query))
+
+    @property
+    def version(self) -> str:
+        """Name of the knowledge version that is searched now."""
+        return self.knowledge.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +52,34 @@ class GoldEvidence:
         """The passages that hold the query's evidence; empty when it has no label."""
         found: dict[str, Passage] = {}
         for evidence in query.evidence:
-            for passage in self._passages(query.question, evidence):
+            for passage in self._passages(query, evidence):
                 found.setdefault(passage.id, passage)
         kept = list(found.values())[: self.passages]
         return [Hit(rank=rank, score=1.0, passage=passage) for rank, passage in enumerate(kept, start=1)]
 
-    def _passages(self, question: str, evidence: Evidence) -> Sequence[Passage]:
-        span = evidence_span(self.knowledge, evidence)
+    def _passages(self, query: Query, evidence: Evidence) -> Sequence[Passage]:
+        within = _seen_by(query)
+        span = evidence_span(self.knowledge, evidence, within)
         if span is not None:
-            return overlapping(self.knowledge.passages_of(evidence.doc), span)
-        hits = self.knowledge.search(question, self.passages, documents=[evidence.doc])
+            return overlapping(self.knowledge.passages_of(evidence.doc, within), span)
+        hits = self.knowledge.search(query.question, self.passages, within=within, documents=[evidence.doc])
         return [hit.passage for hit in hits]
 
 
-def evidence_span(knowledge: KnowledgeBase, evidence: Evidence) -> tuple[int, int] | None:
-    """Where in its document the evidence stands, end exclusive; None where the label does not say."""
+def _seen_by(query: Query) -> Filter:
+    from groundtune.knowledge import Filter
+
+    return Filter(groups=frozenset(query.groups))
+
+
+def evidence_span(knowledge: KnowledgeBase, evidence: Evidence, within: Filter | None = None) -> tuple[int, int] | None:
+    """Where in its document the evidence stands, end exclusive; None where the label does not say, or the caller may
+    not read it (a caller without groups where none is given)."""
     if evidence.start is not None and evidence.end is not None:
         return evidence.start, evidence.end
-    document = knowledge.document(evidence.doc) if evidence.quote else None
+    from groundtune.knowledge import EVERYONE
+
+    document = knowledge.document(evidence.doc, within or EVERYONE) if evidence.quote else None
     if document is None or evidence.quote is None:
         return None
     start = document.text.find(evidence.quote)

@@ -36,7 +36,11 @@ class CitationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerView:
-    """One answer. ``usage`` and ``milliseconds`` hold what was measured and nothing else."""
+    """One answer. ``usage`` and ``milliseconds`` hold what was measured and nothing else.
+
+    Attributes:
+        knowledge: Name of the knowledge version that it saw.
+    """
 
     text: str
     abstained: bool
@@ -46,6 +50,7 @@ class AnswerView:
     usage: dict[str, int]
     milliseconds: dict[str, float]
     confidence: float | None
+    knowledge: str | None
 
     @classmethod
     def of(cls, answer: Answer) -> AnswerView:
@@ -59,6 +64,7 @@ class AnswerView:
             usage=_usage(answer),
             milliseconds={stage: round(value, 3) for stage, value in answer.milliseconds.items()},
             confidence=answer.confidence,
+            knowledge=answer.knowledge,
         )
 
 
@@ -99,16 +105,18 @@ class HitView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchView:
-    """The passages found, best first, and how long each stage took."""
+    """The passages found, best first, how long each stage took, and the knowledge version where something was found."""
 
     hits: list[HitView]
     milliseconds: dict[str, float]
+    knowledge: str | None
 
     @classmethod
     def of(cls, hits: Sequence[Hit], milliseconds: Mapping[str, float]) -> SearchView:
         """The search as it is sent."""
         return cls(
             hits=[HitView.of(hit) for hit in hits],
+            knowledge=hits[0].knowledge if hits else None,
             milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},
         )
 

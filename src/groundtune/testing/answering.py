@@ -36,7 +36,7 @@ class FakeAnswerer:
             return Answer(query="", system=name, text=question, milliseconds={"total": 1.0})
         if name == "tuned" and self._error is not None:
             return Answer(query="", system=name, text="", error=self._error)
-        hits, milliseconds = self.search(question, 1)
+        hits, milliseconds = self.search(question, 1, groups)
         if not hits:
             return Answer(
                 query="", system=name, text="", reason="No document speaks of this.", milliseconds=milliseconds
@@ -70,13 +70,13 @@ class FakeAnswerer:
         yield from re.findall(r"\s*\S+|\s+$", answer.text)
         yield answer
 
-    def search(self, question: str, k: int) -> tuple[Sequence[Hit], Mapping[str, float]]:
+    def search(self, question: str, k: int, groups: Sequence[str] = ()) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """Sentences that share a word of four letters or more with the question, most shared words first."""
         wanted = _words(question)
         found = [
             (len(shared), passage)
             for document in self._documents.values()
-            if not document.groups
+            if _may_read(document, groups)
             for passage in _sentences(document)
             if (shared := wanted & _words(passage.text))
         ]
@@ -86,9 +86,14 @@ class FakeAnswerer:
         ]
         return hits, {"embed": 0.5, "search": 0.5, "total": 1.0}
 
-    def document(self, document_id: str) -> Document | None:
+    def document(self, document_id: str, groups: Sequence[str] = ()) -> Document | None:
         """The document that was given with this id."""
-        return self._documents.get(document_id)
+        document = self._documents.get(document_id)
+        return document if document is not None and _may_read(document, groups) else None
+
+
+def _may_read(document: Document, groups: Sequence[str]) -> bool:
+    return not document.groups or not set(document.groups).isdisjoint(groups)
 
 
 def _words(text: str) -> set[str]:

@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from groundtune.errors import GroundtuneError
 from groundtune.records import Answer, Citation
-from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Backend, Begun, answer_with, stream_with, system_failed
+from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Begun, answer_with, stream_with, system_failed
+from groundtune.service.caller import Backend
 from groundtune.service.events import EventStream
 from groundtune.service.problems import refusal, status_of
 from groundtune.web.document_view import Segment, document_blocks
@@ -73,9 +74,9 @@ def document(
     start: Annotated[int | None, Query(ge=0)] = None,
     end: Annotated[int | None, Query(ge=0)] = None,
 ) -> HTMLResponse:
-    """One document with the cited passage marked; documents that not everyone may read are not shown here."""
+    """One document with the cited passage marked; only what the caller may read is shown."""
     found = answerer.document(document_id)
-    if found is None or found.groups:
+    if found is None:
         return _page("missing.html", 404, document_id=document_id)
     stale = end is not None and end > len(found.text)
     return _page(

@@ -13,14 +13,17 @@ from groundtune.service.guards import LOOPBACK_HOSTS
 from groundtune.web.pages import router
 
 
-def create_site(answerer: Answerer, *, hosts: Collection[str] | None = LOOPBACK_HOSTS) -> FastAPI:
+def create_site(
+    answerer: Answerer, *, hosts: Collection[str] | None = LOOPBACK_HOSTS, groups_header: str | None = None
+) -> FastAPI:
     """Build the service with the page to ask on and the document pages.
 
     Args:
         answerer: What answers.
         hosts: The names under which the server may be addressed; None for any.
+        groups_header: As of `create_app`.
     """
-    app = create_app(answerer, hosts=hosts, routers=[router])
+    app = create_app(answerer, hosts=hosts, routers=[router], groups_header=groups_header)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     return app
 
@@ -30,6 +33,7 @@ def from_environment() -> FastAPI:
     from groundtune.project import Project
 
     config = ServeConfig.from_environment()
-    answerer = Project.open(config.project).answerer(config.system)
+    project = Project.open(config.project)
+    answerer = project.answerer(config.system)
     answerer.systems()  # loads the weights now, once, so that the first question does not wait for them
-    return create_site(answerer, hosts=config.hosts)
+    return create_site(answerer, hosts=config.hosts, groups_header=project.groups_header)
