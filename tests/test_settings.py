@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from groundtune.errors import ProjectError, SettingsError
-from groundtune.settings import ArmSettings, PriceSettings, load_settings, parse_settings, settings_json
+from groundtune.settings import (
+    ArmSettings,
+    DatabaseSettings,
+    PriceSettings,
+    load_settings,
+    parse_settings,
+    settings_json,
+)
 
 WRONG = """\
 [project]
@@ -97,12 +104,14 @@ def test_the_commented_settings_of_a_new_project_show_every_key_with_its_default
         "model.prices",
         "arms.current.prices",
     }
+    known |= keys({"knowledge": {"sql": {"tickets": DatabaseSettings.model_fields}}})
     known |= {f"{place}.prices.{name}" for name in PriceSettings.model_fields for place in ("model", "arms.current")}
     assert keys(shown) == known
     examples = (
         "constraints.",
         "economics.",
         "arms.",
+        "knowledge.sql.",
         "model.prices.",
         "model.context_window",
         "training.price_usd_per_million",

@@ -17,7 +17,7 @@ def lay(root: Path, *names: str) -> None:
 
 
 def found(sources: list[str], root: Path) -> list[tuple[str, str, str]]:
-    return [(file.id, file.source, file.format) for file in discover(sources, root)]
+    return [(file.id, file.source, file.format) for file in discover(sources, root, root / ".cache").files]
 
 
 def test_a_folder_gives_its_files_in_order_without_hidden_ones_and_pictures(tmp_path: Path) -> None:
@@ -47,15 +47,15 @@ def test_a_file_named_twice_is_found_once(tmp_path: Path) -> None:
 
 def test_the_same_path_below_two_sources_gives_two_ids(tmp_path: Path) -> None:
     lay(tmp_path, "old/a.md", "new/a.md")
-    assert [file.id for file in discover(["old", "new"], tmp_path)] == ["a.md", "new/a.md"]
+    assert [file.id for file in discover(["old", "new"], tmp_path, tmp_path / ".cache").files] == ["a.md", "new/a.md"]
 
 
 def test_sources_outside_the_project_are_shown_whole(tmp_path: Path) -> None:
     lay(tmp_path, "elsewhere/a.md")
-    (file,) = discover([str(tmp_path / "elsewhere")], tmp_path / "project")
+    (file,) = discover([str(tmp_path / "elsewhere")], tmp_path / "project", tmp_path / ".cache").files
     assert (file.id, file.source) == ("a.md", (tmp_path / "elsewhere" / "a.md").as_posix())
 
 
 def test_all_missing_sources_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"one, two/b\.md .*Allowed are folders.*\[knowledge\]"):
-        discover(["one", "two/b.md", "none/*.md"], tmp_path)
+        discover(["one", "two/b.md", "none/*.md"], tmp_path, tmp_path / ".cache")

@@ -131,9 +131,9 @@ def _cleaned(workspace: Workspace, gate: GateReport) -> Cleaned | None:
 def _documents(workspace: Workspace) -> int | None:
     if workspace.draws_on_examples:
         return None
-    from groundtune.sources import discover
+    from groundtune.project.sources import count_files
 
-    return sum(1 for _ in discover(workspace.settings.knowledge.sources, workspace.folder))
+    return count_files(workspace)
 
 
 def _warnings(workspace: Workspace, examples: Sequence[Example]) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from groundtune.sources.convert import CONVERSION, Conversion, Pending, count_documents
 from groundtune.sources.converted import Reader
+from groundtune.sources.discover import discover
 from groundtune.sources.failure import Failure
-from groundtune.sources.files import FORMATS, SourceFile, discover
-from groundtune.sources.rules import DEFAULT_RULES, Rules
+from groundtune.sources.files import FORMATS, SourceFile
+from groundtune.sources.rules import DEFAULT_RULES, Database, Rules, Web
 from groundtune.sources.workers import Limits
 
 __all__ = [
@@ -14,12 +15,14 @@ __all__ = [
     "DEFAULT_RULES",
     "FORMATS",
     "Conversion",
+    "Database",
     "Failure",
     "Limits",
     "Pending",
     "Reader",
     "Rules",
     "SourceFile",
+    "Web",
     "count_documents",
     "discover",
 ]

@@ -122,7 +122,7 @@ def _document(file: SourceFile, converted: Converted) -> Document:
         raise _empty()
     return Document(
         id=file.id,
-        title=whole(converted.title) or _spoken(file.path.name),
+        title=whole(converted.title) or _spoken(PurePosixPath(file.id).name),
         text=whole(converted.text),
         source=file.source,
         metadata={whole(key): whole(value) for key, value in converted.metadata.items()},

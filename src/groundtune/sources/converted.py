@@ -45,7 +45,7 @@ class Reader:
         ocr_language: What tesseract is told to read, for example ``eng+deu``.
     """
 
-    passwords: tuple[str, ...] = ()
+    passwords: tuple[str, ...] = field(default=(), repr=False)
     ocr_language: str = "eng"
 
 

@@ -16,7 +16,7 @@ __all__ = ["count_rows", "read_document_rows"]
 
 _LONGEST_ROW = 64 * 2**20
 _AGAIN = "Make the file again; what was read of it before is kept."
-_HINT = 'Write the row as {"id": "...", "title": "...", "text": "..."}; "metadata" and "groups" may be added.'
+_HINT = 'Write the row as {"id": "...", "title": "...", "text": "..."}; "metadata", "groups" and "source" may be added.'
 
 
 def read_document_rows(file: SourceFile) -> Iterator[Document | Failure]:
@@ -89,7 +89,7 @@ def _document(row: Any, source: str) -> Document:
         id=whole(str(row["id"])),
         title=whole(row.get("title") or ""),
         text=whole(row["text"]),
-        source=source,
+        source=whole(row.get("source") or source),
         metadata={whole(key): whole(_flat(value)) for key, value in metadata.items() if value is not None},
         groups=tuple(whole(group) for group in row.get("groups") or []),
     )
@@ -105,6 +105,8 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
         yield f'"text" must be a string, not {text!r:.40}'
     elif not text.strip():
         yield '"text" is empty'
+    if not isinstance(row.get("source"), str | None):
+        yield f'"source" must be a string, not {row["source"]!r:.40}'
     if not isinstance(row.get("metadata"), dict | None):
         yield '"metadata" must be an object'
     if not isinstance(groups, list | None) or not all(isinstance(group, str) for group in groups or []):

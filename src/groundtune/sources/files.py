@@ -11,7 +11,7 @@ from typing import Literal
 from groundtune.errors import ProjectError
 from groundtune.sources.data import LANGUAGES
 
-__all__ = ["FORMATS", "Format", "SourceFile", "discover"]
+__all__ = ["FORMATS", "Format", "SourceFile", "check_exist", "format_of", "walk"]
 
 Format = Literal[
     "markdown", "html", "text", "rst", "rows", "csv", "json", "code", "pdf", "docx", "pptx", "spreadsheet", "doc",
@@ -46,6 +46,12 @@ FORMATS: dict[str, Format] = {
     ".odt": "odt",
     ".epub": "epub",
     ".eml": "eml",
+    ".zip": "archive",
+    ".tar": "archive",
+    ".tgz": "archive",
+    ".tar.gz": "archive",
+    ".tar.bz2": "archive",
+    ".tar.xz": "archive",
     **dict.fromkeys(LANGUAGES, "code"),
 }
 """Formats by the end of the file name."""
@@ -56,7 +62,7 @@ _ASSETS = frozenset(
     | {".mp4", ".otf", ".png", ".svg", ".ttf", ".wav", ".webm", ".webp", ".woff", ".woff2"}
 )
 # Scripts and settings of a web page, not of a program.
-_FURNITURE = frozenset({"_static", "static", "assets", "node_modules", "dist"})
+_FURNITURE = frozenset({"_static", "static", "assets", "node_modules", "dist", "searchindex.js", "genindex.js"})
 _GLOB = frozenset("*?[")
 
 
@@ -77,43 +83,32 @@ class SourceFile:
     format: Format
 
 
-def discover(sources: Sequence[str], root: Path) -> Iterator[SourceFile]:
-    """Find the files of all sources, each once, in the order of the sources and then of their paths.
-
-    Hidden files and folders are passed over, and so are pictures, styles, scripts and fonts. A file of another format
-    is given out as ``unsupported``, so that it can be reported. Two sources with the same path below them: the later
-    file gets its path from ``root`` as its id.
-
-    Args:
-        sources: Folders, files or globs; relative ones count from ``root``.
-        root: The project's folder.
+def check_exist(sources: Sequence[str], root: Path) -> None:
+    """Refuse sources that are not there.
 
     Raises:
-        ProjectError: when sources do not exist (all of them are named).
+        ProjectError: names all of them.
     """
     missing = [source for source in sources if not _is_glob(source) and not (root / source).exists()]
     if missing:
         raise ProjectError(
-            f"No such file or folder: {', '.join(missing)} (looked in {root}). Allowed are folders, files and globs "
-            "such as docs/**/*.md. Make the folder, or correct `sources` under [knowledge] in groundtune.toml."
+            f"No such file or folder: {', '.join(missing)} (looked in {root}). Allowed are folders, files, globs such "
+            "as docs/**/*.md, addresses such as https://example.org/sitemap.xml or s3://bucket/prefix, and sql:NAME. "
+            "Make the folder, or correct `sources` under [knowledge] in groundtune.toml."
         )
-    return _walk(sources, root)
 
 
-def _walk(sources: Sequence[str], root: Path) -> Iterator[SourceFile]:
-    seen: set[Path] = set()
-    ids: set[str] = set()
-    for source in sources:
-        for base, path in _paths(source, root):
-            form = _format(path)
-            if form is None or path.resolve() in seen:
-                continue
-            seen.add(path.resolve())
-            shown = _shown(path, root)
-            id_ = path.relative_to(base).as_posix()
-            id_ = shown if id_ in ids else id_
-            ids.add(id_)
-            yield SourceFile(id=id_, path=path, source=shown, format=form)
+def walk(source: str, root: Path) -> Iterator[SourceFile]:
+    """The files of one folder, file or glob in the order of their paths.
+
+    Hidden files and folders are passed over, and so are pictures, styles, fonts and the scripts of web pages. A file of
+    another format is given out as ``unsupported``, so that it can be reported.
+    """
+    for base, path in _paths(source, root):
+        name = path.relative_to(base)
+        form = format_of(name)
+        if form is not None:
+            yield SourceFile(id=name.as_posix(), path=path, source=_shown(path, root), format=form)
 
 
 def _is_glob(source: str) -> bool:
@@ -142,18 +137,13 @@ def _is_hidden(path: Path, base: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(base).parts)
 
 
-def _format(path: Path) -> Format | None:
-    """The format, or None for a file that is passed over."""
+def format_of(path: PurePath) -> Format | None:
+    """The format that a file name says; None for a file that is passed over, such as a picture or a style."""
     name = path.name.lower()
     for ending in ("".join(PurePath(name).suffixes[-2:]), path.suffix.lower()):
         if ending in FORMATS:
-            return None if ending == ".js" and _is_furniture(path) else FORMATS[ending]
+            return None if ending == ".js" and not _FURNITURE.isdisjoint(path.parts) else FORMATS[ending]
     return None if path.suffix.lower() in _ASSETS else "unsupported"
-
-
-def _is_furniture(script: Path) -> bool:
-    """Whether a script belongs to a web page: it lies beside HTML or in a folder that such scripts lie in."""
-    return not _FURNITURE.isdisjoint(script.parts) or any(script.parent.glob("*.html"))
 
 
 def _shown(path: Path, root: Path) -> str:
