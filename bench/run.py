@@ -28,6 +28,7 @@ COMMANDS = {
     "retrieval": ["retrieval.py"],
     "tuned_retrieval": ["tuned_retrieval.py"],
     "context": ["context.py"],
+    "abstention": ["abstention.py"],
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
     "sync": ["sync.py", "--tutorial-python", sys.executable],

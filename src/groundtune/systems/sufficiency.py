@@ -22,18 +22,19 @@ def signals(question: str, hits: Sequence[Hit], text: str, confidence: float | N
     """What speaks for an answer, from its question, its passages and its text alone; empty without passages.
 
     ``top`` is the score of the best passage, ``lead`` by how much it is above the mean of all (after NQC, Shtok et al.
-    2012), ``coverage`` the share of the question's words that the passages hold, ``agreement`` the share of passages
-    that hold the answer (of demonstrations: that have it), ``model`` the log odds of the model's own confidence, where
-    it has one.
+    2012), ``coverage`` the share of the question's words in the best passage that holds the answer (else in the best),
+    ``agreement`` the share of passages that hold the answer (of demonstrations: that have it), ``model`` the log odds
+    of the model's own confidence, where it has one.
     """
     if not hits:
         return {}
     scores = [hit.score for hit in hits]
+    holding = [hit for hit in hits if _holds(hit, text)]
     found = {
         "top": max(scores),
         "lead": max(scores) - sum(scores) / len(scores),
-        "coverage": _coverage(question, hits),
-        "agreement": sum(_holds(hit, text) for hit in hits) / len(hits),
+        "coverage": _coverage(question, (holding or hits)[0]),
+        "agreement": len(holding) / len(hits),
     }
     if confidence is not None:
         sure = min(max(confidence, _SURE), 1 - _SURE)
@@ -79,9 +80,9 @@ class Sufficiency:
         return cls(bias=value["bias"], weights={name: Weight(**w) for name, w in value["weights"].items()})
 
 
-def _coverage(question: str, hits: Sequence[Hit]) -> float:
-    wanted = _stems(question)
-    held = set[str]().union(*(_stems(f"{hit.passage.title} {hit.passage.text}") for hit in hits))
+def _coverage(question: str, hit: Hit) -> float:
+    passage = hit.passage
+    wanted, held = _stems(question), _stems(" ".join([passage.title, *passage.headings, passage.text]))
     return len(wanted & held) / len(wanted) if wanted else 0.0
 
 
