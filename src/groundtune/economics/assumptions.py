@@ -6,6 +6,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -28,6 +29,7 @@ _OUTPUT_TOKENS = {
     "write": 300,
     "code": 400,
 }
+_MILLION = 1_000_000
 _DOCUMENT_TOKENS = 2000
 """Of the text that a task "summarise" reads besides the question."""
 
@@ -155,7 +157,13 @@ class Assumptions:
         faults: list[Fault] = []
         for name, value in values.items():
             if name not in known:
-                faults.append(Fault(None, f"{name}: unknown; allowed: {', '.join(known)}"))
+                near = get_close_matches(name, known, n=3, cutoff=0.4)
+                faults.append(
+                    Fault(
+                        None,
+                        f"{name}: unknown; did you mean {' or '.join(near) or 'one of those in docs/economics.md'}?",
+                    )
+                )
                 continue
             low, likely, high = value if isinstance(value, tuple) else (None, value, None)
             changed = replace(known[name], low=low, likely=likely, high=high, source=source)
@@ -207,8 +215,6 @@ class Assumptions:
         return {name: quantity.to_json() for name, quantity in self.quantities.items()}
 
 
-_MILLION = 1_000_000
-
-
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value or 0) or abs(value) >= 1e6 else f"{value:g}"
+    value = float(value)
+    return f"{value:,.0f}" if value.is_integer() else f"{value:g}"

@@ -57,9 +57,13 @@ def drawn_waits(uniform: Floats, load: Floats, slots: Floats, service: Floats, v
         slots: See ``load``.
         service: See ``load``.
         variation: See ``load``.
+
+    Returns:
+        Infinite waits where queries outnumber the slots.
     """
     waits = chance_to_wait(load, slots)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = mean_wait(load, slots, service, variation) / waits
         wait = -np.log((1 - uniform) / waits) * mean
-    return np.asarray(np.where(1 - uniform < waits, wait, 0.0))
+    overloaded = load >= np.maximum(np.floor(slots), 1)
+    return np.asarray(np.where(overloaded, np.inf, np.where(1 - uniform < waits, wait, 0.0)))
