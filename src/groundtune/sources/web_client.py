@@ -79,12 +79,12 @@ class Client:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
             raise Unusable(f"{url} is no address of a page", "Give it as https://host/path.", "unsupported")
-        sent: dict[bytes | str, bytes | str] = {
-            "Host": parts.netloc,
-            "User-Agent": f"{AGENT}/{__version__}",
-            "Accept-Encoding": "identity",
-            **headers,
-        }
+        sent: list[tuple[bytes | str, bytes | str]] = [
+            ("Host", parts.netloc),
+            ("User-Agent", f"{AGENT}/{__version__}"),
+            ("Accept-Encoding", "identity"),
+            *headers.items(),
+        ]
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._seconds)
         try:
             address = httpcore.URL(url.partition("#")[0].encode("ascii", "strict"))
