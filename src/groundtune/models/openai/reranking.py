@@ -116,8 +116,8 @@ def _scores(answer: Any, wanted: int) -> list[float]:
     """
     rows = answer.get("results", answer.get("data")) if isinstance(answer, dict) else answer
     listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    found = {row.get("index"): row.get("relevance_score", row.get("score")) for row in listed}
-    scores = [found.get(place) for place in range(wanted)]
+    found = {str(row.get("index")): row.get("relevance_score", row.get("score")) for row in listed}
+    scores = [found.get(str(place)) for place in range(wanted)]
     if len(listed) != wanted or not all(_is_number(score) for score in scores):
         raise Unreadable(f"{wanted} texts were sent, and no finite score came for each")
     return [float(score) for score in scores if score is not None]
