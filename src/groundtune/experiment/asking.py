@@ -14,7 +14,7 @@ from groundtune.errors import BudgetSpent, GroundtuneError, MissingExtra, Storag
 from groundtune.records import Answer, Query
 from groundtune.storage.ledger import Ledger
 
-__all__ = ["AnswersQueries", "Progress", "answer_all"]
+__all__ = ["AnswersQueries", "Progress", "answer_all", "answer_timed"]
 
 Progress = Callable[[int, int], None]
 """Called with (answers there are, answers there will be)."""
@@ -78,7 +78,7 @@ def answer_all(
 
     def ask(key: _Key) -> None:
         name, query = key
-        answer = _answer(name, systems[name], query)
+        answer = answer_timed(name, systems[name], query)
         ledger.record_answer(run, answer)
         kept[name, query.id] = answer
 
@@ -135,8 +135,13 @@ def _warm_up(system: AnswersQueries, query: Query) -> None:
         return  # The first measured answer will tell.
 
 
-def _answer(name: str, system: AnswersQueries, query: Query) -> Answer:
-    """One answer, timed; a system that fails gives an answer with ``error``."""
+def answer_timed(name: str, system: AnswersQueries, query: Query) -> Answer:
+    """One answer, timed; a system that fails gives an answer with ``error``.
+
+    Raises:
+        BudgetSpent: when a budget does not allow a further call.
+        StorageError: when the disk fails.
+    """
     began = perf_counter()
     try:
         answer = system.answer(query)

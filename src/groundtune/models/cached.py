@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from groundtune.models import Chat
     from groundtune.records import Completion, Message
 
-__all__ = ["CachedChat", "CompletionCache", "completion_key"]
+__all__ = ["CachedChat", "CompletionCache", "asking_anew", "completion_key"]
 
 _FORM = 1
 """Raised when the key is made differently: older entries are then not found, and never mistaken."""
@@ -32,6 +34,22 @@ class CompletionCache(Protocol):
             StorageError: when it cannot be kept.
         """
         ...
+
+
+_anew: ContextVar[bool] = ContextVar("anew", default=False)
+
+
+@contextmanager
+def asking_anew() -> Iterator[None]:
+    """Inside, in this context (`contextvars`), every completion is asked for, and paid for, whatever the cache holds.
+
+    For measuring how long answers take: one that is given again takes no time.
+    """
+    token = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
 
 
 class CachedChat:
@@ -65,7 +83,7 @@ class CachedChat:
             StorageError: when the cache fails.
         """
         key = completion_key(self.name, messages, schema=schema, choices=choices)
-        if (kept := self._cache.get(key)) is not None:
+        if (kept := self._get(key)) is not None:
             return replace(kept, from_cache=True)
         completion = self._chat.complete(messages, schema=schema, choices=choices)
         self._cache.put(key, completion)
@@ -79,7 +97,7 @@ class CachedChat:
             StorageError: when the cache fails.
         """
         key = completion_key(self.name, messages)
-        if (kept := self._cache.get(key)) is not None:
+        if (kept := self._get(key)) is not None:
             yield kept.text
             yield replace(kept, from_cache=True)
             return
@@ -87,6 +105,9 @@ class CachedChat:
             if not isinstance(item, str):
                 self._cache.put(key, item)
             yield item
+
+    def _get(self, key: str) -> Completion | None:
+        return None if _anew.get() else self._cache.get(key)
 
 
 def completion_key(
