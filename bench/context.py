@@ -38,7 +38,9 @@ def main() -> None:
         found = KnowledgeRetriever(knowledge, PASSAGES)
         figures: dict[str, object] = {"questions": len(queries)}
         for budget in BUDGETS:
-            sections = Sections(knowledge.document, lambda text: len(embedding.tokens.encode(text).ids), budget)
+            sections = Sections(
+                lambda id_, _: knowledge.document(id_), lambda text: len(embedding.tokens.encode(text).ids), budget
+            )
             retriever = WidenedRetriever(found, sections) if budget else found
             system = System(id="rag", model=model, template=PromptTemplate(task="answer"), retriever=retriever)
             figures[f"context of {budget} tokens" if budget else "passages as found"] = measured(system, queries)

@@ -54,7 +54,13 @@ def found(of: Sequence[Document]) -> list[Hit]:
 
 
 def sections(of: Sequence[Document], budget: int) -> Sections:
-    return Sections({one.id: one for one in of}.get, count, budget)
+    held = {one.id: one for one in of}
+
+    def read(id_: str, groups: frozenset[str]) -> Document | None:
+        found = held.get(id_)
+        return found if found is not None and groups.issuperset(found.groups) else None
+
+    return Sections(read, count, budget)
 
 
 @given(documents, st.integers(0, 120), st.randoms(use_true_random=False), st.integers(1, 6))
@@ -134,6 +140,14 @@ def test_neighbouring_hits_become_one_in_the_place_of_the_better() -> None:
     given_ = sections([one, other], 0).around([hits[0], hit(other, 0, 10, 2), replace(hits[1], rank=3)])
     assert [each.passage.text for each in given_] == ["It closes at eight.\n\nRing the bell.", "Elsewhere."]
     assert given_[0].score == hits[0].score
+
+
+def test_a_document_is_read_with_the_groups_of_the_caller() -> None:
+    own = replace(document("d", TEXT), groups=("staff",))
+    small = hit(own, 0, 8)
+    assert sections([own], 100).around([small]) == [small]
+    (big,) = sections([own], 100).around([small], frozenset({"staff"}))
+    assert big.passage.text == TEXT.strip()
 
 
 def test_what_has_changed_meanwhile_and_demonstrations_stay_as_they_are() -> None:

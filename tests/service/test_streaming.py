@@ -178,7 +178,10 @@ def test_an_abstention_that_comes_late_is_said_after_what_was_shown(tmp_path: Pa
     with serving(tmp_path / "p", ScriptedEndpoint(lambda _: "**NOT IN THE SOURCES**")) as client:
         chunks = list(ask(client))
     said = "".join(map(content, chunks))
-    assert said.endswith("I do not know. the model found no answer in the passages that it was given")
+    assert said.endswith(
+        "I do not know. the model found no answer in the passages that it was given\n\n"
+        "The nearest topic is “The big valve”. Is your question about it?"
+    )
     last = next(chunk for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason)
     assert dict(last.model_extra or {})["abstained"] is True
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from groundtune.cli import show
 from groundtune.records import Answer, Hit, Passage
+from groundtune.service.chat import spoken
 from groundtune.systems.clarifying import clarifying_question, nearest_topics
+from groundtune.systems.wire import AnswerView
 
 
 def hit(title: str, headings: tuple[str, ...], text: str = "Words.", answer: str | None = None) -> Hit:
@@ -48,3 +53,16 @@ def test_nothing_is_asked_where_it_answered_or_found_nothing() -> None:
     assert clarifying_question(replace(ABSTAINED, reason=None, text="At eight.")) is None
     assert clarifying_question(replace(ABSTAINED, hits=())) is None
     assert clarifying_question(replace(ABSTAINED, error="the model failed")) is None
+
+
+def test_it_is_sent_and_said_wherever_answers_are(capsys: pytest.CaptureFixture[str]) -> None:
+    question = clarifying_question(ABSTAINED)
+    view = AnswerView.of(ABSTAINED)
+    assert (view.clarifying_question, view.topics) == (question, ["Manual > House > Gate", "Manual > House > Dogs"])
+    assert spoken(ABSTAINED) == f"I do not know. not sure\n\n{question}"
+    show.answer(replace(ABSTAINED, milliseconds={"total": 1.0}))
+    assert question is not None
+    assert question in capsys.readouterr().out
+    answered = replace(ABSTAINED, reason=None, text="At eight.")
+    view = AnswerView.of(answered)
+    assert (view.clarifying_question, view.topics, spoken(answered)) == (None, [], "At eight.")

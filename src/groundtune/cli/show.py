@@ -90,11 +90,15 @@ def search(found: Found) -> None:
 
 
 def answer(given: Answer) -> None:
-    """One answer with its citations."""
+    """One answer with its citations; an abstention with a question back."""
+    from groundtune.systems.clarifying import clarifying_question
+
     if given.error is not None:
         click.echo(f"{given.system} failed: {given.error}")
     elif given.abstained:
         click.echo(f"No answer: {given.reason}.")
+        if asked := clarifying_question(given):
+            click.echo(asked)
     else:
         click.echo(given.text)
     for citation in given.citations:

@@ -11,6 +11,9 @@ from groundtune.records import Document, Hit, Passage
 
 __all__ = ["Sections"]
 
+Reads = Callable[[str, frozenset[str]], Document | None]
+"""Gives a document by its id to a caller with these access groups."""
+
 _MOST_CHARACTERS = 12
 """Characters of a token at most, on average over a section: longer texts are over the budget without counting."""
 
@@ -59,11 +62,11 @@ class Sections:
     document that meet become one. Nothing leaves the document of a hit, so nobody sees what he may not.
     """
 
-    def __init__(self, document: Callable[[str], Document | None], count: Callable[[str], int], budget: int) -> None:
+    def __init__(self, document: Reads, count: Callable[[str], int], budget: int) -> None:
         """Widen with these documents.
 
         Args:
-            document: Gives a document by its id.
+            document: Gives a document by its id to a caller with access groups; None where there is none for him.
             count: Tokens of a text.
             budget: Tokens of all hits together; what the hits have by themselves is never cut.
         """
@@ -72,18 +75,24 @@ class Sections:
         self._budget = budget
         self._outline = lru_cache(maxsize=128)(_outline)
 
-    def around(self, hits: Sequence[Hit]) -> list[Hit]:
+    def around(self, hits: Sequence[Hit], groups: frozenset[str] = frozenset()) -> list[Hit]:
         """The hits with the text around them, best first; fewer where parts of a document meet.
 
-        A demonstration, and a passage whose document has changed since it was found, stay as they are.
+        Args:
+            hits: What was found for a caller.
+            groups: The caller's access groups.
+
+        Returns:
+            A demonstration, and a passage whose document has changed since it was found, stay as they are.
         """
+
         spare = self._budget - sum(self._count(hit.passage.text) for hit in hits)
         parts: list[_Part | Hit] = []
         for place, hit in enumerate(hits):
             if any(isinstance(part, _Part) and part.holds(hit.passage) for part in parts):
                 spare += self._count(hit.passage.text)
                 continue
-            document = self._holder(hit.passage)
+            document = self._holder(hit.passage, groups)
             if document is None:
                 parts.append(hit)
                 continue
@@ -93,9 +102,9 @@ class Sections:
         widened = (part if isinstance(part, Hit) else self._widened(part) for part in _merged(parts))
         return [replace(hit, rank=rank) for rank, hit in enumerate(widened, start=1)]
 
-    def _holder(self, passage: Passage) -> Document | None:
+    def _holder(self, passage: Passage, groups: frozenset[str]) -> Document | None:
         """The document that the passage still stands in."""
-        document = self._document(passage.document) if passage.answer is None else None
+        document = self._document(passage.document, groups) if passage.answer is None else None
         if document is None or document.text[passage.start : passage.end] != passage.text:
             return None
         return document

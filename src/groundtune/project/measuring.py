@@ -11,6 +11,7 @@ from groundtune import __version__
 from groundtune.experiment.calibrate import Calibration, calibrate
 from groundtune.experiment.run import AnswersQueries, Measured, answer_all, run_experiment
 from groundtune.experiment.scorers import Scorer, primary_scorer, score_answer
+from groundtune.knowledge import Filter
 from groundtune.knowledge.embedding import token_source
 from groundtune.knowledge.sections import Sections
 from groundtune.project.further import FurtherArms
@@ -299,7 +300,11 @@ def make_retriever(workspace: Workspace) -> Retriever:
     if not budget or workspace.draws_on_examples:
         return found
     tokens = token_source(workspace.embedding)
-    sections = Sections(workspace.knowledge.document, lambda text: len(tokens.encode(text).ids), budget)
+    sections = Sections(
+        lambda id_, groups: workspace.knowledge.document(id_, Filter(groups=groups)),
+        lambda text: len(tokens.encode(text).ids),
+        budget,
+    )
     return WidenedRetriever(found, sections)
 
 

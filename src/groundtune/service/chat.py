@@ -30,6 +30,7 @@ from groundtune.service.asking import (
 )
 from groundtune.service.events import EventStream
 from groundtune.service.problems import failure, refusal, unknown_system
+from groundtune.systems.clarifying import clarifying_question
 from groundtune.systems.wire import AnswerView
 
 router = APIRouter(prefix="/v1", tags=["OpenAI protocol"])
@@ -110,8 +111,11 @@ def complete(request: ChatRequest, answerer: Backend) -> Response:
 
 
 def spoken(answer: Answer) -> str:
-    """The answer as a chat turn: an abstention says that it is one, and why."""
-    return f"I do not know. {answer.reason}" if answer.abstained else answer.text
+    """The answer as a chat turn: an abstention says that it is one, why, and what it could tell about instead."""
+    if not answer.abstained:
+        return answer.text
+    asked = clarifying_question(answer)
+    return f"I do not know. {answer.reason}" + (f"\n\n{asked}" if asked else "")
 
 
 def _refuse_unsupported(request: ChatRequest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from groundtune.records import Evidence, Hit, Passage, Query
 
@@ -17,6 +17,16 @@ class Retriever(Protocol):
 
     def retrieve(self, query: Query) -> list[Hit]:
         """The passages for the query, best first; empty when there is nothing to give."""
+        ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A retriever that knows which version of the knowledge base it searches."""
+
+    @property
+    def version(self) -> str | None:
+        """Name of the version that is searched now."""
         ...
 
 

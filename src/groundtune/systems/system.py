@@ -13,7 +13,7 @@ from groundtune.models.embedded.markup import plain
 from groundtune.records import Answer, Citation, Hit, Passage, Prompt, Query, Quote, Reply
 from groundtune.systems.pieces import PlainPieces
 from groundtune.systems.prompt import PromptTemplate
-from groundtune.systems.retrievers import KnowledgeRetriever, Retriever
+from groundtune.systems.retrievers import Retriever, Versioned
 from groundtune.systems.sufficiency import Sufficiency, signals
 
 NOTHING_FOUND = "nothing in the documents matches the question"
@@ -165,7 +165,7 @@ class System:
         """The version that the passages are of; where nothing was found, the one that was searched."""
         if hits:
             return hits[0].knowledge
-        return self.retriever.version if isinstance(self.retriever, KnowledgeRetriever) else None
+        return self.retriever.version if isinstance(self.retriever, Versioned) else None
 
     def _milliseconds(self, asked: _Asked, reply: Reply | None) -> dict[str, float]:
         now = perf_counter()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groundtune.records import Hit, Query
-from groundtune.systems.retrievers import Retriever
+from groundtune.systems.retrievers import Retriever, Versioned
 
 if TYPE_CHECKING:
     from groundtune.knowledge.sections import Sections
@@ -23,4 +23,9 @@ class WidenedRetriever:
 
     def retrieve(self, query: Query) -> list[Hit]:
         """The passages that were found for the query with the text around them, best first."""
-        return self.sections.around(self.found.retrieve(query))
+        return self.sections.around(self.found.retrieve(query), frozenset(query.groups))
+
+    @property
+    def version(self) -> str | None:
+        """Name of the knowledge version that is searched now."""
+        return self.found.version if isinstance(self.found, Versioned) else None

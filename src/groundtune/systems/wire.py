@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from groundtune.records import Answer, Citation, Hit
+from groundtune.systems.clarifying import clarifying_question, nearest_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class AnswerView:
 
     Attributes:
         knowledge: Name of the knowledge version that it saw.
+        topics: Of an abstention, titles and headings of the nearest passages.
+        clarifying_question: A question back that names them; None where there is nothing to ask.
     """
 
     text: str
@@ -51,6 +54,8 @@ class AnswerView:
     milliseconds: dict[str, float]
     confidence: float | None
     knowledge: str | None
+    topics: list[str]
+    clarifying_question: str | None
 
     @classmethod
     def of(cls, answer: Answer) -> AnswerView:
@@ -65,12 +70,14 @@ class AnswerView:
             milliseconds={stage: round(value, 3) for stage, value in answer.milliseconds.items()},
             confidence=answer.confidence,
             knowledge=answer.knowledge,
+            topics=list(nearest_topics(answer.hits)) if answer.abstained else [],
+            clarifying_question=clarifying_question(answer),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HitView:
-    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``; ``page`` counts from 1."""
+    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``, ``page`` is from 1."""
 
     rank: int
     score: float

@@ -18,6 +18,7 @@ from groundtune.service.asking import MAX_QUESTION_CHARACTERS, Begun, answer_wit
 from groundtune.service.caller import Backend
 from groundtune.service.events import EventStream
 from groundtune.service.problems import refusal, status_of
+from groundtune.systems.clarifying import clarifying_question
 from groundtune.web.document_view import Segment, document_blocks
 
 router = APIRouter(include_in_schema=False)
@@ -164,7 +165,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(context=citation_context, document_url=_document_url)
+    environment.filters.update(
+        context=citation_context, document_url=_document_url, clarifying_question=clarifying_question
+    )
     return environment
 
 
