@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from groundtune.advice import Answers
 from groundtune.errors import AnswersError
 from groundtune.experiment.results import ExperimentResult
-from groundtune.project import Decision, Project
+from groundtune.project import Project
 from groundtune.project.advising import ADVICE, advise_project, score_forecast, shown_by
 from groundtune.project.workspace import Workspace
 from groundtune.records import Answer
@@ -43,15 +44,13 @@ def project(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def decision(result: ExperimentResult, system: str) -> Decision:
-    verdict = Verdict(kind="choose", system=system, sentence="", because=())
-    return Decision(project="desk", result=result, verdict=verdict, retrieval="documents")
+RAG = Verdict(kind="choose", system="rag", sentence="", because=())
 
 
 def measured_run(project: Workspace, run: str = "r") -> ExperimentResult:
     result = result_of({s: lambda n, s=s: s.endswith("rag") for s in ("prompt", "rag", "tuned", "tuned_rag")}, 60)  # type: ignore[misc]
     project.ledger.start_run(run, kind="experiment", record={})
-    project.ledger.finish_run(run, decision(result, "rag").to_json())
+    project.ledger.finish_run(run, {**result.to_json(), "verdict": RAG.to_json()})
     return result
 
 
@@ -106,7 +105,7 @@ def test_a_measurement_scores_the_forecast_that_came_before_it(project: Workspac
     advise_project(project, Answers())
     result = measured_run(project)
     advise_project(project, Answers(regulated=True))
-    score = score_forecast(project, decision(result, "rag"))
+    score = score_forecast(project, result, RAG)
     assert score is not None
     first = min(project.ledger.runs(ADVICE), key=lambda run: run.started_at)
     assert score.made_at == first.started_at
@@ -117,7 +116,7 @@ def test_a_measurement_scores_the_forecast_that_came_before_it(project: Workspac
 def test_a_forecast_from_after_the_measurement_is_not_scored(project: Workspace) -> None:
     result = measured_run(project)
     advise_project(project, Answers())
-    assert score_forecast(project, decision(result, "rag")) is None
+    assert score_forecast(project, result, RAG) is None
 
 
 def test_what_the_last_run_measured_replaces_what_is_assumed(project: Workspace) -> None:
@@ -130,3 +129,19 @@ def test_what_the_last_run_measured_replaces_what_is_assumed(project: Workspace)
     assert forecast.shown["prompt_baseline"] == "the score of prompt in run r"
     assert forecast.recommendation == "rag", "retrieval was measured to fit below the published 80 ms"
     assert "latency-below-retrieval" not in {requirement.id for requirement in forecast.requirements}
+
+
+@pytest.mark.slow
+def test_after_decide_the_report_scores_the_forecast(tmp_path: Path, cut: Callable[..., Path]) -> None:
+    project = Project.open(cut(tmp_path, "help-desk", examples=60, queries=40))
+    said = project.advise(Answers(latency_p95_ms=2000))
+    decision = project.decide()
+    assert decision.forecast is not None
+    assert decision.report is not None
+    page = decision.report.read_text(encoding="utf-8")
+    assert "Forecast against measurement" in page
+    assert all(check.what in page for check in decision.forecast.checks)
+    first = decision.forecast.checks[0]
+    assert first.forecast.startswith(said.recommendation or "none")
+    assert first.measured.startswith(decision.verdict.system or "none")
+    assert decision.to_json()["forecast"]["checks"][0]["right"] == (said.recommendation == decision.verdict.system)

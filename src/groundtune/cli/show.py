@@ -158,6 +158,8 @@ def decision(made: Decision) -> None:
         out.print(f"  It would change if {condition.rstrip('.')}.", style="dim")
     for note in (*result.plan.warnings, *result.notes, *made.notes):
         out.print(f"  Note: {note}", style="dim")
+    if made.forecast is not None:
+        click.echo(f"Forecast of {made.forecast.made_at[:10]}: {made.forecast.sentence}")
     if made.report is not None:
         click.echo(f"Report: {made.report}")
 

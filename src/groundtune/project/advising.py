@@ -19,8 +19,9 @@ from groundtune.settings import Constraints
 from groundtune.training.examples import read_example_file
 
 if TYPE_CHECKING:
-    from groundtune.project.results import Decision
+    from groundtune.experiment.results import ExperimentResult
     from groundtune.storage.ledger import RunRecord
+    from groundtune.verdict.records import Verdict
 
 __all__ = ["ADVICE", "advise_project", "score_forecast", "shown_by", "write_advice"]
 
@@ -83,16 +84,16 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
     return forecast
 
 
-def score_forecast(workspace: Workspace, decision: Decision) -> ForecastScore | None:
+def score_forecast(workspace: Workspace, result: ExperimentResult, verdict: Verdict) -> ForecastScore | None:
     """The last forecast from before a run, held against it; None where there is none."""
-    run = workspace.ledger.run(decision.result.run)
+    run = workspace.ledger.run(result.run)
     made = [found for found in workspace.ledger.runs(ADVICE) if run and found.started_at < run.started_at]
     if not made or made[0].result is None:
         return None
     measured = Measured(
-        result=decision.result,
-        kind=decision.verdict.kind,
-        system=decision.verdict.system,
+        result=result,
+        kind=verdict.kind,
+        system=verdict.system,
         minimum_gain=workspace.settings.experiment.minimum_gain,
     )
     return compare(made[0].result, measured, made_at=made[0].started_at)

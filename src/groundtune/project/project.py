@@ -362,6 +362,7 @@ class Project:
         return measuring
 
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
+        from groundtune.project.advising import score_forecast
         from groundtune.project.economising import bills, measured_costs
         from groundtune.project.providers import is_local
         from groundtune.verdict.decide import decide
@@ -385,6 +386,7 @@ class Project:
             notes=notes,
             costs=costs,
             bills=billed,
+            forecast=score_forecast(workspace, result, verdict),
         )
         workspace.ledger.finish_run(result.run, decision.to_json())
         return decision

@@ -11,6 +11,7 @@ from groundtune.records import Answer, Hit
 from groundtune.systems.wire import AnswerView, SearchView
 
 if TYPE_CHECKING:
+    from groundtune.advice.scoring import ForecastScore
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.economics.forecast import CostForecast
     from groundtune.experiment.plan import Plan
@@ -133,6 +134,7 @@ class Decision:
         notes: What the reader must know besides.
         costs: The cost model with what was measured.
         bills: US dollars a month that each of the four is billed; empty where the volume is not set.
+        forecast: How the forecast made before the run fared; None where there was none.
     """
 
     project: str
@@ -145,6 +147,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     costs: CostForecast | None = None
     bills: Mapping[str, float | None] = field(default_factory=dict)
+    forecast: ForecastScore | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As ``decide --json`` gives it."""
@@ -158,6 +161,7 @@ class Decision:
             "report": self.report and str(self.report),
             "bill_per_month_usd": dict(self.bills),
             "costs": self.costs and self.costs.to_json(),
+            "forecast": self.forecast and self.forecast.to_json(),
         }
 
 
