@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +120,7 @@ def init(folder: Path, as_json: bool) -> None:
 @click.option("--report", is_flag=False, flag_value="", metavar="[PAGE.html]", help="Also write a page with charts.")
 @_shared
 @click.pass_context
-def advise(
-    context: click.Context, answers_file: Path | None, report: str | None, folder: Path, as_json: bool
-) -> int:
+def advise(context: click.Context, answers_file: Path | None, report: str | None, folder: Path, as_json: bool) -> int:
     """Before there is data: a questionnaire, and a forecast with reasons, costs and latency."""
     from groundtune.advice.wire import forecast_json
     from groundtune.cli.advise import make_forecast, show_forecast, write_report
@@ -148,14 +147,17 @@ def check(folder: Path, as_json: bool, skip_bad: bool, fix: bool) -> int:
 
 
 @cli.command()
+@click.option("--watch", is_flag=True, help="Go on: follow the documents until Ctrl-C; --json: one object a sync.")
 @_shared
-def sync(folder: Path, as_json: bool) -> None:
+def sync(watch: bool, folder: Path, as_json: bool) -> None:
     """Documents into the knowledge base; only what changed is worked on."""
     from groundtune.cli import show
     from groundtune.project import sync_json
 
-    report = _open(folder, as_json).sync()
-    _emit(as_json, sync_json(report), lambda: show.sync(report))
+    project = _open(folder, as_json)
+    reports = project.watch(waiting=lambda why: click.echo(why, err=True)) if watch else [project.sync()]
+    for report in reports:
+        _emit(as_json, sync_json(report), partial(show.sync, report))
 
 
 @cli.command()
@@ -247,9 +249,17 @@ def tune(
 @cli.command()
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
 @click.option("--retrieval-only", is_flag=True, help="Instead: what each search finds, without generating anything.")
+@click.option(
+    "--load",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Afterwards let queries arrive at each system for so long, as in the busiest hour, and time the answers.",
+)
 @_budget
 @_shared
-def experiment(skip_bad: bool, retrieval_only: bool, budget: float | None, folder: Path, as_json: bool) -> int:
+def experiment(
+    skip_bad: bool, retrieval_only: bool, load: float | None, budget: float | None, folder: Path, as_json: bool
+) -> int:
     """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
     from groundtune.cli import show
 
@@ -261,7 +271,7 @@ def experiment(skip_bad: bool, retrieval_only: bool, budget: float | None, folde
         _emit(as_json, found.to_json(), lambda: retrieval(found))
         return 0
     show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
-    decision = project.experiment(skip_bad=skip_bad)
+    decision = project.experiment(skip_bad=skip_bad, load_seconds=load)
     _emit(as_json, decision.to_json(), lambda: show.decision(decision))
     return _exit_code(decision.verdict.kind)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -138,6 +139,26 @@ class Project:
             add_index_seconds(workspace, report.seconds)
         return report
 
+    def watch(
+        self, *, stop: threading.Event | None = None, waiting: Callable[[str], None] | None = None
+    ) -> Iterator[SyncReport]:
+        """Sync now and after each change of a document, until ``stop`` is set or the iteration is left.
+
+        Args:
+            stop: Ends it.
+            waiting: Told why a sync has to wait for another one.
+
+        Returns:
+            The report of each sync that found something to do, the first one always.
+
+        Raises:
+            ProjectError: when there is no local document to watch.
+        """
+        from groundtune.project.watching import follow
+
+        sources = self._workspace.settings.knowledge.sources
+        return follow(sources, self.folder, self.sync, waiting or (lambda _: None), stop)
+
     @property
     def groups_header(self) -> str | None:
         """The request header that the service trusts to name the caller's groups; None: no caller has any."""
@@ -223,13 +244,18 @@ class Project:
         with self._workspace.exclusive():
             return measure_curve(self._workspace, examples, target, self._progress)
 
-    def experiment(self, *, skip_bad: bool = False) -> Decision:
+    def experiment(self, *, skip_bad: bool = False, load_seconds: float | None = None) -> Decision:
         """The 2x2 on the test queries with the newest tuned weights, and the verdict.
 
+        Args:
+            skip_bad: Go on with the good rows of the examples.
+            load_seconds: Afterwards let queries arrive at each system for so long, as in the busiest hour.
+
         Raises:
-            ProjectError: when nothing has been tuned yet.
-            GateClosed: when examples leak into the queries.
+            ProjectError: when nothing has been tuned yet, or a load run is asked for and the volume is not set.
+            GateClosed: when examples leak into the queries, or no query would arrive in the seconds of the load run.
         """
+        from groundtune.project.loading import measure_load
         from groundtune.project.searching import learn_fusion
 
         examples = self._workspace.examples(skip_bad=skip_bad)
@@ -238,7 +264,12 @@ class Project:
             raise ProjectError(f"{self.folder}: the knowledge base is empty; add documents or examples, then sync.")
         with self._workspace.exclusive():
             learn_fusion(self._workspace)
-            return self._measure(self._measuring(examples))
+            measuring = self._measuring(examples)
+            decision = self._measure(measuring)
+            if load_seconds is not None:
+                measure_load(self._workspace, measuring, load_seconds, self._progress)
+                decision = self._measure(measuring)
+            return decision
 
     def measure_retrieval(self) -> RetrievalResult:
         """What each search finds for the test queries that name their evidence; nothing is generated.
@@ -364,19 +395,21 @@ class Project:
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
         from groundtune.project.advising import score_forecast
         from groundtune.project.economising import bills, measured_costs
+        from groundtune.project.loading import stored_load
         from groundtune.project.providers import is_local
         from groundtune.verdict.decide import decide
 
         workspace = self._workspace
         result = measuring.measure()
         costs = measured_costs(workspace, result, concurrency=measuring.concurrency)
-        billed = bills(costs, workspace)
+        billed, load = bills(costs, workspace), stored_load(workspace, result.run)
         verdict = decide(
             result,
             workspace.settings.constraints,
             minimum_gain=workspace.settings.experiment.minimum_gain,
             local=is_local(workspace),
             bills=billed,
+            load=load,
         )
         decision = Decision(
             project=self.name,
