@@ -31,6 +31,7 @@ COMMANDS = {
     "abstention": ["abstention.py"],
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
+    "formats": ["formats.py"],
     "sync": ["sync.py", "--tutorial-python", sys.executable],
     "simulations": ["simulations.py", "--replications", "1000"],
 }

@@ -99,3 +99,29 @@ def test_metadata_is_kept(knowledge: KnowledgeBase) -> None:
 
 def test_a_linked_picture_is_not_fetched(knowledge: KnowledgeBase) -> None:
     assert "http" not in text_of(knowledge, "rlink.docx")
+
+
+def test_a_file_that_failed_is_read_again_once_there_are_means(tmp_path: Path) -> None:
+    base = KnowledgeBase(tmp_path, HashedWords())
+    assert base.sync(["files/password.pdf"], AWKWARD).failed[0].kind == "encrypted"
+    assert base.sync(["files/password.pdf"], AWKWARD).failed[0].kind == "encrypted"
+    report = base.sync(["files/password.pdf"], AWKWARD, rules=Rules(reader=Reader(passwords=("password",))))
+    assert (report.added, report.failed) == (1, ())
+    assert base.sync(["files/password.pdf"], AWKWARD).unchanged == 1
+
+
+def test_a_page_that_is_only_a_picture_is_read_where_tesseract_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "bin" / "tesseract"
+    script.parent.mkdir()
+    # It says what it was given: a grey picture of a page at 300 dots an inch, and the language.
+    script.write_text('#!/bin/sh\nhead -c 15 | head -n 1\necho "Read as $4."\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(script.parent), prepend=":")
+    rules = Rules(reader=Reader(ocr_language="deu"))
+    base = KnowledgeBase(tmp_path / "knowledge", HashedWords())
+    assert base.sync(["files/table-multi-row-column-cells.pdf"], AWKWARD, rules=rules).failed == ()
+    text = text_of(base, "table-multi-row-column-cells.pdf")
+    assert text.startswith("P5 ")
+    assert "Read as deu." in text

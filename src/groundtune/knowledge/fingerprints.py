@@ -44,12 +44,15 @@ class Fingerprints:
     Args:
         path: The JSON file.
         recipe: Version of everything that turns bytes into rows; a cache of another recipe counts for nothing.
+        means: What there is to read with: when it changes, files that failed are read again.
     """
 
-    def __init__(self, path: Path, recipe: str) -> None:
+    def __init__(self, path: Path, recipe: str, means: str = "") -> None:
         self._path = path
         self._recipe = recipe
-        self._old = _load(path, recipe)
+        self._means = means
+        known_means, self._old = _load(path, recipe)
+        self._same_means = known_means == means
         self._new: dict[str, Fingerprint] = {}
 
     def unchanged(self, source: str, path: Path) -> Fingerprint | None:
@@ -60,7 +63,7 @@ class Fingerprints:
         """
         old = self._old.get(source)
         stat = path.stat()
-        if old is None or old.size != stat.st_size:
+        if old is None or old.size != stat.st_size or (old.failures and not self._same_means):
             return None
         if old.mtime_ns == stat.st_mtime_ns and old.settled:
             return old
@@ -97,7 +100,9 @@ class Fingerprints:
         """
         rows = {source: asdict(fingerprint) for source, fingerprint in self._new.items()}
         temporary = self._path.with_suffix(".part")
-        temporary.write_text(json.dumps({"recipe": self._recipe, "sources": rows}), encoding="utf-8")
+        temporary.write_text(
+            json.dumps({"recipe": self._recipe, "means": self._means, "sources": rows}), encoding="utf-8"
+        )
         temporary.replace(self._path)
 
 
@@ -113,14 +118,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _load(path: Path, recipe: str) -> dict[str, Fingerprint]:
+def _load(path: Path, recipe: str) -> tuple[str, dict[str, Fingerprint]]:
     try:
         stored: Any = json.loads(path.read_text(encoding="utf-8"))
         if stored["recipe"] != recipe:
-            return {}
-        return {source: _read(row) for source, row in stored["sources"].items()}
+            return "", {}
+        return stored["means"], {source: _read(row) for source, row in stored["sources"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return "", {}
 
 
 def _read(row: dict[str, Any]) -> Fingerprint:

@@ -25,7 +25,7 @@ from groundtune.knowledge.store import EMPTY, Snapshot, Version
 from groundtune.knowledge.sync import Progress, SyncReport, bring_up_to_date
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
-from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, count_documents, discover
+from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, count_documents, discover, means_of
 
 __all__ = ["KEEP_VERSIONS", "KnowledgeBase"]
 
@@ -89,7 +89,7 @@ class KnowledgeBase:
             files, unreached = discover(sources, root, self.folder / "sources", rules=rules)
             stored = self._store.begin()
             path = self.folder / f"fingerprints-{self._slug}.json"
-            fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}{self._access.version}")
+            fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}{self._access.version}", means_of(rules))
             items = Reading(stored, self._splitter, self._recipe, self._access).files(files, fingerprints, conversion)
             report = self._brought_up_to_date(items, stored, lambda: sum(map(count_documents, files)), progress)
             idle = self._access.idle(file.source for file in files)

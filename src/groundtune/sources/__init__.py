@@ -7,6 +7,7 @@ from groundtune.sources.converted import Reader
 from groundtune.sources.discover import discover
 from groundtune.sources.failure import Failure
 from groundtune.sources.files import FORMATS, SourceFile
+from groundtune.sources.means import means_of
 from groundtune.sources.rules import DEFAULT_RULES, Database, Rules, Web
 from groundtune.sources.workers import Limits
 
@@ -25,4 +26,5 @@ __all__ = [
     "Web",
     "count_documents",
     "discover",
+    "means_of",
 ]

@@ -16,6 +16,8 @@ __all__ = ["convert_docx"]
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _BODY = "word/document.xml"
+_STYLES = "word/styles.xml"
+_TELLING = frozenset(f"{_WORD}{name}" for name in ("name", "basedOn", "pPr"))
 
 
 def convert_docx(data: bytes, reader: Reader) -> Converted:
@@ -28,8 +30,7 @@ def convert_docx(data: bytes, reader: Reader) -> Converted:
 
     with opened(unlocked(data, reader)) as archive:
         metadata = core_properties(archive)
-        body = archive.read(_BODY)
-        packed = _with_linear_equations(archive) if b"oMath" in body else archive.fp
+        packed = _lightened(archive)
         # Pictures are left out, and linked ones are never looked for.
         made = mammoth.convert_to_html(
             packed,
@@ -40,9 +41,36 @@ def convert_docx(data: bytes, reader: Reader) -> Converted:
     return Converted(title=page.title or metadata.get("title", ""), text=page.text, metadata=metadata)
 
 
-def _with_linear_equations(archive: zipfile.ZipFile) -> io.BytesIO:
-    """The same file with each equation as a run of text, which mammoth would leave out."""
-    root = parsed(archive.read(_BODY))
+def _lightened(archive: zipfile.ZipFile) -> io.BytesIO:
+    """The same file with each equation as a run of text, which mammoth would leave out, and without looks.
+
+    How styles look is most of many files, says nothing, and would be read slowly.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as copy:
+        for member in archive.infolist():
+            data = archive.read(member)
+            if member.filename == _STYLES:
+                data = _without_looks(data)
+            elif member.filename == _BODY and b"oMath" in data:
+                data = _with_linear_equations(data)
+            copy.writestr(member.filename, data)
+    return packed
+
+
+def _without_looks(data: bytes) -> bytes:
+    root = parsed(data)
+    for style in list(root):
+        if style.tag != f"{_WORD}style":
+            root.remove(style)
+        for part in list(style):
+            if part.tag not in _TELLING:
+                style.remove(part)
+    return ElementTree.tostring(root)
+
+
+def _with_linear_equations(data: bytes) -> bytes:
+    root = parsed(data)
     for parent in root.iter():
         for place, child in enumerate(parent):
             if child.tag == f"{_MATH}oMath":
@@ -50,12 +78,7 @@ def _with_linear_equations(archive: zipfile.ZipFile) -> io.BytesIO:
                 ElementTree.SubElement(run, f"{_WORD}t", {"xml:space": "preserve"}).text = _linear(child)
                 parent[place] = run
     _lift(root)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as copy:
-        for member in archive.infolist():
-            text = ElementTree.tostring(root) if member.filename == _BODY else archive.read(member)
-            copy.writestr(member.filename, text)
-    return packed
+    return ElementTree.tostring(root)
 
 
 def _lift(root: ElementTree.Element) -> None:
