@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_origin
 
 import click
 from pydantic import BaseModel
 
+from groundtune.advice import advise, parse_answers
 from groundtune.cli import cli
 from groundtune.settings import Settings
 from groundtune.tomlfile import section_of
@@ -54,7 +56,36 @@ def _section(section: type[BaseModel], path: str) -> list[str]:
     return (table if keys else []) + nested
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+def guide_page() -> str:
+    """The guide with the rules held against what the demo measured, as docs/demo.md tells it."""
+    page = (HERE / "guide.md").read_text(encoding="utf-8")
+    before, rest = page.split("<!-- measured -->\n")
+    return f"{before}<!-- measured -->\n{_against_demo(page)}<!-- end -->{rest.split('<!-- end -->')[1]}"
+
+
+def _against_demo(guide: str) -> str:
+    answers = dict(re.findall(r"^```toml (\S+)\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
+    rows, right = [], 0
+    for section in (HERE / "demo.md").read_text(encoding="utf-8").split("\n## ")[1:]:
+        name = section.partition("\n")[0]
+        verdict = re.search(r"\*\*[^*]*?\((\w+)\)[^*]*\*\*", section)
+        effects = re.search(r"Effects in points: retrieval (.*?); tuning (.*?); interaction (.*?)\.\n", section)
+        forecast = advise(parse_answers(answers[name]))
+        measured = verdict[1] if verdict else "none"
+        right += forecast.recommendation == measured
+        shown = effects.groups() if effects else ("–", "–", "–")
+        said = f"{forecast.recommendation}, {forecast.firmness}"
+        rows.append(f"| {name} | {said} | {measured} | {' | '.join(shown)} |")
+    head = "| project | forecast | measured | retrieval, points | tuning, points | interaction |\n"
+    return (
+        head
+        + "|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\nThe forecast named the measured system in {right} of {len(rows)} cases.\n"
+    )
+
+
+PAGES = {"commands.md": commands_page, "guide.md": guide_page, "settings.md": settings_page}
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ class Rule(_Conditional):
     """One thing that speaks for or against a technique.
 
     Attributes:
-        weight: 1 weak to 4 decisive, below zero away from ``toward``.
+        weight: 1 weak to 4 and more decisive, below zero away from ``toward``.
         source: Labels of [sources] in rules.toml.
     """
 
