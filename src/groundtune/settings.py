@@ -134,7 +134,7 @@ class KnowledgeSettings(_Section):
     sources: tuple[str, ...] = Field(("docs/",), description="Folders, files, globs, addresses or sql:NAME to index.")
     passwords: tuple[str, ...] = Field((), description="Environment variables with the passwords of encrypted files.")
     ocr_language: str = Field("eng", description="Language of scanned pages, as tesseract names it; eng+deu for two.")
-    convert_seconds: float = Field(60, gt=0, description="Longest time that reading one file may take.")
+    convert_seconds: float = Field(120, gt=0, description="Longest time that reading one file may take.")
     convert_megabytes: int = Field(2048, ge=256, description="Most memory that reading one file may take.")
     private_addresses: bool = Field(False, description="Web sources may lie in private networks or on this machine.")
     web_pages: int = Field(1000, ge=1, description="Most pages of one sitemap.")

@@ -22,8 +22,10 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
 
 @pytest.fixture(scope="module", autouse=True)
 def outcomes(knowledge: KnowledgeBase) -> list[Outcome]:
-    """What became of all files of the collection, without passwords."""
-    return list(outcomes_of(AWKWARD, knowledge))
+    """What became of all files of the collection, without passwords and without tesseract."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        return list(outcomes_of(AWKWARD, knowledge))
 
 
 def text_of(knowledge: KnowledgeBase, name: str) -> str:

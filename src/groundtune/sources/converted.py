@@ -43,10 +43,12 @@ class Reader:
     Attributes:
         passwords: Tried in turn on encrypted files.
         ocr_language: What tesseract is told to read, for example ``eng+deu``.
+        seconds: How long one file may take; what is slow ends itself before that with what it has.
     """
 
     passwords: tuple[str, ...] = field(default=(), repr=False)
     ocr_language: str = "eng"
+    seconds: float = 120
 
 
 Converter = Callable[[bytes, Reader], Converted]

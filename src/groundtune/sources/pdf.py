@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import c_double, c_int, create_string_buffer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convert_pdf"]
 
+_OCR_SHARE = 0.7
 _LARGER = 1.15
 _LONGEST_HEADING = 120
 _LEVELS = 3
@@ -60,10 +62,11 @@ def convert_pdf(data: bytes, reader: Reader) -> Converted:
 
     document = _opened(data, reader)
     pages, pictures = [], []
+    deadline = time.monotonic() + _OCR_SHARE * reader.seconds
     for number in range(len(document)):
         try:
             page = document[number]
-            lines = list(_lines(page)) or [_Line(text) for text in recognised(page, reader)]
+            lines = list(_lines(page)) or [_Line(text) for text in recognised(page, reader, deadline)]
             if not lines and _shows_something(page):
                 pictures.append(number + 1)
         except pypdfium2.PdfiumError as error:

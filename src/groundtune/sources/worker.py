@@ -64,7 +64,9 @@ def _received(stream: IO[bytes]) -> dict[str, Any] | None:
 
 
 def _reply(converters: Mapping[str, Converter], request: Mapping[str, Any]) -> dict[str, Any]:
-    reader = Reader(passwords=tuple(request["passwords"]), ocr_language=request["ocr_language"])
+    reader = Reader(
+        passwords=tuple(request["passwords"]), ocr_language=request["ocr_language"], seconds=request["seconds"]
+    )
     try:
         data = Path(request["path"]).read_bytes()
     except OSError as error:

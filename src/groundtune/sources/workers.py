@@ -33,7 +33,7 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "LD_LIBR
 class Limits:
     """What one file may take: seconds on the clock, and megabytes of memory of its process."""
 
-    seconds: float = 60
+    seconds: float = 120
     megabytes: int = 2048
 
 
@@ -65,6 +65,7 @@ class Workers:
             "format": form,
             "passwords": self._reader.passwords,
             "ocr_language": self._reader.ocr_language,
+            "seconds": self._limits.seconds,
         }
         worker = self._idle.get()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,17 +45,21 @@ class Outcome:
 def outcomes_of(collection: Path, knowledge: KnowledgeBase, *, with_passwords: bool = False) -> Iterator[Outcome]:
     """Sync the files of a collection and compare what became of them.
 
+    A file whose password is given must be ``ok``, and so must pictures of text where tesseract is installed.
+
     Args:
         collection: Holds ``manifest.jsonl`` and ``files/``.
         knowledge: Where they are indexed.
-        with_passwords: Give the manifest's passwords; then a file with a known one counts as ``ok``.
+        with_passwords: Give the manifest's passwords.
     """
     rows = [json.loads(line) for line in (collection / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
     passwords = tuple(row["password"] for row in rows if row["password"]) if with_passwords else ()
     report = knowledge.sync(["files"], collection, rules=Rules(reader=Reader(passwords=passwords)))
     failures = {failure.source: failure for failure in report.failed}
     for row in rows:
-        wanted: Status = "ok" if with_passwords and row["password"] else row["status"]
+        opens = with_passwords and row["password"]
+        seen = row["status"] == "image_only" and shutil.which("tesseract") is not None
+        wanted: Status = "ok" if opens or seen else row["status"]
         yield _outcome(row, wanted, failures.get(row["file"]), knowledge)
 
 
