@@ -158,6 +158,12 @@ def decision(made: Decision) -> None:
         out.print(f"  It would change if {condition.rstrip('.')}.", style="dim")
     for note in (*result.plan.warnings, *result.notes, *made.notes):
         out.print(f"  Note: {note}", style="dim")
+    for name, found in made.load.items():
+        at_most = "" if found.p95_at_most is None else f", at most {found.p95_at_most:.0f} with a confidence of 95 %"
+        out.print(
+            f"  Under load ({found.plan.per_second:.3g} queries a second, {found.plan.slots} at a time) {name}: "
+            f"p50 {found.p50:.0f} ms, p95 {found.p95:.0f} ms{at_most}; {found.n} queries, {found.failed} failed"
+        )
     if made.forecast is not None:
         click.echo(f"Forecast of {made.forecast.made_at[:10]}: {made.forecast.sentence}")
     if made.report is not None:

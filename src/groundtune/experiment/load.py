@@ -75,6 +75,12 @@ class LoadResult:
         """Share of the slots in use on average; from 1 on the queue only grows."""
         return self.plan.per_second * self.service_mean / 1000 / self.plan.slots
 
+    def keeps(self, limit_ms: float) -> bool | None:
+        """Whether the 95th percentile keeps a limit, with a confidence of 95 %; None where too few queries can say."""
+        if self.p95_at_most is not None and self.p95_at_most <= limit_ms:
+            return True
+        return False if self.p95 > limit_ms else None
+
     def to_json(self) -> dict[str, Any]:
         """As ``experiment --json`` gives it under ``load``."""
         bound = self.p95_at_most

@@ -65,6 +65,7 @@ def make_report(workspace: Workspace, measuring: Measuring, decision: Decision) 
         concurrency=measuring.concurrency,
         costs=decision.costs,
         bills=decision.bills,
+        load=decision.load,
         forecast=decision.forecast,
     )
     return brief(decision.result, decision.verdict, decision.diagnosis, background)

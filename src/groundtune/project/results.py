@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from groundtune.advice.scoring import ForecastScore
     from groundtune.diagnosis.records import Diagnosis
     from groundtune.economics.forecast import CostForecast
+    from groundtune.experiment.load import LoadResult
     from groundtune.experiment.plan import Plan
     from groundtune.experiment.results import ExperimentResult
     from groundtune.knowledge import SyncReport
@@ -134,6 +135,7 @@ class Decision:
         notes: What the reader must know besides.
         costs: The cost model with what was measured.
         bills: US dollars a month that each of the four is billed; empty where the volume is not set.
+        load: What a load run found, by system; empty where there was none.
         forecast: How the forecast made before the run fared; None where there was none.
     """
 
@@ -147,6 +149,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     costs: CostForecast | None = None
     bills: Mapping[str, float | None] = field(default_factory=dict)
+    load: Mapping[str, LoadResult] = field(default_factory=dict)
     forecast: ForecastScore | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -161,6 +164,7 @@ class Decision:
             "report": self.report and str(self.report),
             "bill_per_month_usd": dict(self.bills),
             "costs": self.costs and self.costs.to_json(),
+            "load": {name: found.to_json() for name, found in self.load.items()},
             "forecast": self.forecast and self.forecast.to_json(),
         }
 
@@ -172,7 +176,7 @@ def sync_json(report: SyncReport) -> dict[str, Any]:
         "changed": report.changed,
         "removed": report.removed,
         "unchanged": report.unchanged,
-        "failed": [{"source": f.source, "reason": f.reason, "hint": f.hint} for f in report.failed],
+        "failed": [asdict(failure) for failure in report.failed],
         "passages": report.passages,
         "seconds": report.seconds,
         "renamed": report.renamed,

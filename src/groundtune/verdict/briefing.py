@@ -10,6 +10,7 @@ from groundtune.advice.scoring import ForecastScore
 from groundtune.economics.forecast import CostForecast
 from groundtune.economics.measured import cost_per_right_answer
 from groundtune.experiment.latency import Latency
+from groundtune.experiment.load import LoadResult
 from groundtune.experiment.results import ExperimentResult, SystemResult
 from groundtune.experiment.results import QueryRow as MeasuredRow
 from groundtune.experiment.statistics import Difference
@@ -65,6 +66,7 @@ class Background:
     costs: CostForecast | None = None
     bills: Mapping[str, float | None] = field(default_factory=dict)
     forecast: ForecastScore | None = None
+    load: Mapping[str, LoadResult] = field(default_factory=dict)
 
 
 def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | None, background: Background) -> Report:
@@ -89,7 +91,9 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         latency_limit_ms=background.latency_limit_ms,
         concurrency=background.concurrency,
         costs=background.costs,
+        abstention=result.calibrations,
         forecast=background.forecast,
+        load=background.load,
         warnings=(result.plan.sentence, *result.plan.warnings, *result.notes, *background.warnings),
         facts=(*_answered_by(result), *background.facts),
     )

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from groundtune.experiment.load import LoadResult
 from groundtune.experiment.power import queries_needed_for_spread
 from groundtune.experiment.results import ExperimentResult
 from groundtune.experiment.statistics.clusters import FEW_CLUSTERS, TOO_FEW_CLUSTERS
@@ -44,6 +45,7 @@ def decide(
     local: bool | None = None,
     wrong_cost: float = 0.0,
     bills: Mapping[str, float | None] | None = None,
+    load: Mapping[str, LoadResult] | None = None,
 ) -> Verdict:
     """Recommend one system, or say why not.
 
@@ -54,8 +56,9 @@ def decide(
         local: Whether all models run on the user's own machines; None when it is not known.
         wrong_cost: What a wrong answer costs, where a right one gains 1; 0 lets the score decide alone.
         bills: As of `check_constraints`.
+        load: As of `check_constraints`.
     """
-    checks = check_constraints(result, constraints, local=local, bills=bills)
+    checks = check_constraints(result, constraints, local=local, bills=bills, load=load)
     out = {check.system for check in checks if check.met is False}
     feasible = [system for system in _simplest_first(result) if system not in out]
     if not feasible:

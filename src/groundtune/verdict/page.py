@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from groundtune.economics.page import SCRIPT_FILES, asset, cost_section, dollars
 from groundtune.records import SYSTEM_IDS
+from groundtune.verdict.abstaining import at_threshold, coverage_svg
 from groundtune.verdict.figures import effects_svg, latency_svg, scorer_words, shares_svg, systems_svg
 from groundtune.verdict.offers import offers_svg
 from groundtune.verdict.reasons import PLAIN_NAMES
@@ -232,8 +233,10 @@ _FILTERS = {
     "words": _words,
 }
 _GLOBALS = {
+    "at_threshold": at_threshold,
     "cell_of": _cell_of,
     "cost_section": cost_section,
+    "coverage_svg": coverage_svg,
     "effects_svg": effects_svg,
     "latency_svg": latency_svg,
     "metered": _metered,

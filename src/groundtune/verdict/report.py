@@ -12,6 +12,8 @@ from typing import Literal
 
 from groundtune.advice.scoring import ForecastScore
 from groundtune.economics.forecast import CostForecast
+from groundtune.experiment.calibrate import Calibration
+from groundtune.experiment.load import LoadResult
 from groundtune.records import Answer, Query
 
 Outcome = Literal["right", "wrong", "abstained", "failed", "unscored"]
@@ -194,7 +196,9 @@ class Report:
         latency_limit_ms: The project's limit for the 95th percentile.
         concurrency: Questions under way at the same time while answers were timed; None where nobody kept it.
         costs: The cost model with what was measured; None where nobody asked for it.
+        abstention: How sure each system must be to answer, by its id; without those that always do.
         forecast: How the forecast made before the measurement fared; None where there was none.
+        load: What a load run found, by system; empty where there was none.
         warnings: What limits the evidence: few queries, few clusters, the smallest difference that could be seen.
     """
 
@@ -214,7 +218,9 @@ class Report:
     latency_limit_ms: float | None = None
     concurrency: int | None = None
     costs: CostForecast | None = None
+    abstention: Mapping[str, Calibration] = field(default_factory=dict)
     forecast: ForecastScore | None = None
+    load: Mapping[str, LoadResult] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     facts: tuple[Facts, ...] = ()
 
