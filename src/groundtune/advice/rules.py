@@ -1,4 +1,4 @@
-"""The rules of rules.toml: conditions on answers, and what follows from them."""
+"""The rules of the rulebook: conditions on answers, and what follows from them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ __all__ = ["Condition", "Conflict", "Note", "Requirement", "Rule", "Rules", "Tow
 
 Toward = Literal["retrieval", "tuning", "both", "prompt"]
 """A switch of the 2x2, both switches on together, or neither on."""
+
+
+_FILES = ("figures", "requirements", "knowledge", "behaviour", "circumstances", "conflicts", "notes")
 
 
 class _Record(BaseModel):
@@ -56,7 +59,7 @@ class Rule(_Conditional):
 
     Attributes:
         weight: 1 weak to 4 and more decisive, below zero away from ``toward``.
-        source: Labels of [sources] in rules.toml.
+        source: Labels of [sources] in figures.toml.
     """
 
     toward: Toward
@@ -90,7 +93,7 @@ class Note(_Cited):
 
 
 class Rules(_Record):
-    """Everything in rules.toml."""
+    """Everything in the rulebook."""
 
     sources: Mapping[str, str]
     figures: Mapping[str, Figure]
@@ -107,8 +110,7 @@ def load_rules(retrieval_p95_ms: float | None = None) -> Rules:
     Args:
         retrieval_p95_ms: What retrieval was measured to take, in place of the published figure.
     """
-    text = resources.files("groundtune.advice").joinpath("rules.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
+    data = _read()
     if retrieval_p95_ms is not None:
         says = "Measured on this project."
         data["figures"]["retrieval_p95_ms"] = {"value": retrieval_p95_ms, "says": says, "source": ["measured"]}
@@ -117,6 +119,16 @@ def load_rules(retrieval_p95_ms: float | None = None) -> Rules:
         for row in data[kind]:
             row["when"] = {key: _resolved(wanted, figures) for key, wanted in row["when"].items()}
     return Rules.model_validate(data)
+
+
+def _read() -> dict[str, Any]:
+    """The files of the rulebook as one: tables together, and lists in the order of the files."""
+    read: dict[str, Any] = {}
+    for name in _FILES:
+        text = resources.files("groundtune.advice").joinpath(f"rulebook/{name}.toml").read_text(encoding="utf-8")
+        for kind, records in tomllib.loads(text).items():
+            read[kind] = [*read.get(kind, []), *records] if isinstance(records, list) else records
+    return read
 
 
 def holds(when: Condition, known: Mapping[str, Any]) -> bool:

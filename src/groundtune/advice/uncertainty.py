@@ -20,7 +20,7 @@ DRAWS = 1000
 """Ways of filling in what is not known; a share is then known to about 3 points (two standard errors)."""
 
 ROUGHNESS = 0.5
-"""How far a weight may be off: each is drawn between half and one and a half times what rules.toml says."""
+"""How far a weight may be off: each is drawn between half and one and a half times what the rulebook says."""
 
 _SEED = 2026
 
