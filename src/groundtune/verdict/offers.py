@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from groundtune.verdict.report import Report
+from groundtune.verdict.report import Report, SystemMeasure
 
 if TYPE_CHECKING:
     from groundtune.economics.charts import Offer
@@ -20,9 +20,9 @@ def offers_of(report: Report) -> list[Offer]:
     from groundtune.economics.charts import Offer
 
     known = [
-        (measure.id, measure.cost_per_query_usd * 1000, measure.score * 100)
+        (measure.id, 1000 * dollars, 100 * measure.score)
         for measure in report.systems
-        if measure.cost_per_query_usd is not None and measure.score is not None
+        if (dollars := _dollars(report, measure)) is not None and measure.score is not None
     ]
     points = [(dollars, quality) for _, dollars, quality in known]
     return [
@@ -43,6 +43,13 @@ def offers_svg(report: Report) -> Markup:
 
     offers = offers_of(report)
     return Markup(offers_chart(offers, up="score, 0 to 100")) if len(offers) > 1 else Markup()
+
+
+def _dollars(report: Report, measure: SystemMeasure) -> float | None:
+    """What a query costs: the price of its tokens, else what the cost model has, for example a machine's time."""
+    if measure.cost_per_query_usd is None and report.costs is not None and measure.id in report.costs.systems:
+        return report.costs.systems[measure.id].per_query[1]
+    return measure.cost_per_query_usd
 
 
 def _beaten(point: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
