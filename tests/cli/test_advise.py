@@ -164,13 +164,40 @@ def test_the_questionnaire_asks_again_skips_and_branches(
 MOOT = {"knowledge_changes", "corpus_documents", "citations_required"}
 
 
-def test_typed_answers_that_contradict_each_other_are_named(
+def test_a_typed_answer_against_another_is_asked_for_again_at_once(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed(monkeypatch, *[""] * 8, "format", "none")
-    code, _, errors = out(capsys, "advise")
-    assert code == 2
-    assert 'behaviour = ["format"] and format_strictness = "none"' in errors
+    typed(monkeypatch, *[""] * 8, "format", "none", "preferred")
+    code, shown, asked = out(capsys, "advise", "--json")
+    assert code == 0
+    assert 'Not beside behaviour = ["format"]: ' in asked
+    assert json.loads(shown)["answers"] == {"behaviour": ["format"], "format_strictness": "preferred"}
+
+
+def test_typed_answers_are_shown_as_a_file_that_gives_the_same_forecast(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "answer", "private", "weekly", "300", "", "yes", "", "high", "tone, jargon", "", "1_000")
+    _, shown, asked = out(capsys, "advise", "--json")
+    file = elsewhere / "mine.toml"
+    file.write_text(asked.split("as a file for --answers:\n")[1], encoding="utf-8")
+    again = out(capsys, "advise", "--answers", str(file), "--json")[1]
+    assert json.loads(again) == json.loads(shown)
+    assert len(json.loads(shown)["answers"]) == 8
+
+
+def test_in_a_project_only_the_rest_is_asked(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out(capsys, "init", str(elsewhere))
+    typed(monkeypatch, "private")
+    code, shown, asked = out(capsys, "advise", "--json")
+    found = json.loads(shown)
+    assert code == 0
+    assert 'task = "answer": [project] task' in asked
+    assert "What shall the model do?" not in asked
+    assert found["answers"]["knowledge_needed"] == "private"
+    assert found["shown_by_project"].keys() == {"task", "corpus_documents", "labelled_examples"}
 
 
 def test_the_page_is_written_where_it_is_wanted_and_over_nothing_else(

@@ -13,7 +13,15 @@ from groundtune.errors import AnswersError, Fault, ProjectError
 from groundtune.settings import Change
 from groundtune.tomlfile import key_line, parse_toml
 
-__all__ = ["Answers", "Behaviour", "contradictions", "parse_answers", "read_answers", "refuse_contradictions"]
+__all__ = [
+    "Answers",
+    "Behaviour",
+    "contradictions",
+    "parse_answers",
+    "read_answers",
+    "refuse_contradictions",
+    "toml_value",
+]
 
 Task = Literal["answer", "classify", "extract", "write", "code", "chat", "summarise"]
 Knowledge = Literal["none", "general", "domain", "private", "per_user"]
@@ -131,7 +139,7 @@ def _contradictory(known: Mapping[str, Any], text: str) -> list[Fault]:
     return [
         Fault(
             max((line for key in pair if (line := key_line(text, key))), default=None),
-            " and ".join(f"{key} = {_toml(known[key])}" for key in pair) + f": {advice}",
+            " and ".join(f"{key} = {toml_value(known[key])}" for key in pair) + f": {advice}",
         )
         for pair, advice in contradictions(known)
     ]
@@ -168,7 +176,8 @@ def read_answers(path: Path) -> Answers:
     return parse_answers(text, str(path))
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """An answer as it is written in a file."""
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

@@ -68,7 +68,7 @@ def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
     Raises:
         UserError: when there is nobody to ask.
     """
-    from groundtune.advice.answers import Answers, refuse_contradictions
+    from groundtune.advice.answers import Answers, toml_value
     from groundtune.advice.questions import QUESTIONS, is_moot
 
     if not sys.stdin.isatty():
@@ -78,41 +78,57 @@ def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
         )
     click.echo(f"{len(QUESTIONS)} questions at most. Enter skips one; Ctrl-C stops.", err=True)
     for key, where in shown.items():
-        click.echo(f"  {key} = {known[key]}: {where}", err=True)
+        click.echo(f"  {key} = {toml_value(known[key])}: {where}", err=True)
     found = dict(known)
     for number, question in enumerate(QUESTIONS, start=1):
         open_parts = [part for part in question.parts if part.key not in found]
         if not open_parts or is_moot(question, found):
             continue
         click.echo(f"\n{number}. {question.asks}\n   {question.why}", err=True)
+        for name, meaning in open_parts[0].choices.items():
+            click.echo(f"     {name:<12}{meaning}", err=True)
         for part in open_parts:
-            answer = _ask(part)
-            if answer is not None:
-                found[part.key] = answer
-    answers = Answers.model_validate(found)
-    refuse_contradictions(answers, "Your answers")
-    return answers
+            found |= _ask(part, found)
+    click.echo("\nYour answers, as a file for --answers:", err=True)
+    for key, value in found.items():
+        click.echo(f"  {key} = {toml_value(value)}", err=True)
+    return Answers.model_validate(found)
 
 
-def _ask(part: Part) -> Any:
-    """One answer, asked for again until it is possible; None when it was skipped."""
+def _ask(part: Part, found: Mapping[str, Any]) -> dict[str, Any]:
+    """One answer, asked for again until it is possible beside the others; nothing when it was skipped."""
     from pydantic import ValidationError
 
-    from groundtune.advice.answers import Answers
+    from groundtune.advice.answers import Answers, contradictions, toml_value
 
-    for name, meaning in part.choices.items():
-        click.echo(f"     {name:<12}{meaning}", err=True)
-    hint = "several with commas; none: nothing special" if part.several else ""
-    prompt = f"   {part.label or part.key}{f' ({hint})' if hint else ''}"
+    prompt = f"   {part.label or part.key} ({_hint(part)})"
     while True:
         text = click.prompt(prompt, default="", show_default=False, err=True).strip()
         if text in ("", _SKIP):
-            return None
+            return {}
         try:
-            return getattr(Answers.model_validate({part.key: _value(part, text)}), part.key)
+            answer = Answers.model_validate({part.key: _value(part, text)}).known()
         except ValidationError as error:
             allowed = f"allowed: {', '.join(part.choices)}" if part.choices else error.errors()[0]["msg"]
             click.echo(f"     {text!r} cannot be: {allowed}. Enter skips the question.", err=True)
+            continue
+        against = [(pair, advice) for pair, advice in contradictions({**found, **answer}) if part.key in pair]
+        if not against:
+            return answer
+        for pair, advice in against:
+            other = next(key for key in pair if key != part.key)
+            click.echo(f"     Not beside {other} = {toml_value(found[other])}: {advice}.", err=True)
+
+
+def _hint(part: Part) -> str:
+    """How an answer is typed."""
+    from groundtune.advice.answers import Answers
+
+    if part.several:
+        return "several with commas; none: nothing special"
+    if part.choices:
+        return "one of these"
+    return "yes or no" if "bool" in str(Answers.model_fields[part.key].annotation) else "a number"
 
 
 def _value(part: Part, text: str) -> Any:
