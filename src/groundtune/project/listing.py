@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundtune.errors import ProjectError, WeightsError
+from groundtune.project.indexing import index_sources
 from groundtune.project.providers import local_name
 from groundtune.project.workspace import Workspace
 from groundtune.training.card import ROLE_OF_KIND, Card
 from groundtune.training.card_differences import compare, newer_base
-from groundtune.training.registry import checkpoint, checkpoints, promote, promoted, rollback
+from groundtune.training.registry import checkpoint, checkpoints, history, promote, promoted, rollback
+
+if TYPE_CHECKING:
+    from groundtune.project.measuring import Progress
 
 ROLES = ("generator", "embedding", "reranker")
 """What a tuned model can be used as."""
@@ -80,17 +84,27 @@ def _newer_base(workspace: Workspace, card: Card) -> str | None:
         return None
 
 
-def promote_model(workspace: Workspace, model: str, *, force: bool) -> dict[str, Any]:
-    """Put a tuned model to use in its role; see `registry.promote`."""
+def promote_model(workspace: Workspace, model: str, progress: Progress, *, force: bool) -> dict[str, Any]:
+    """Put a tuned model to use in its role; see `registry.promote`. An embedding's index is made current first."""
     home = registry(workspace)
-    role = ROLE_OF_KIND[checkpoint(home, model).card.kind]
+    card = checkpoint(home, model).card
+    role = ROLE_OF_KIND[card.kind]
+    if role == "embedding" and (force or card.status != "failed"):
+        index_sources(workspace.with_embedding(model), progress)
     promote(home, role, model, force=force)
+    workspace.look_again()
     return {"role": role, "model": model}
 
 
-def roll_back_model(workspace: Workspace, role: str) -> dict[str, Any]:
-    """Return a role to the model before; see `registry.rollback`."""
-    before = rollback(registry(workspace), role)
+def roll_back_model(workspace: Workspace, role: str, progress: Progress) -> dict[str, Any]:
+    """Return a role to the model before; see `registry.rollback`. An embedding's index is made current first."""
+    home = registry(workspace)
+    if role == "embedding":
+        standing = [promotion.checkpoint for promotion in history(home, role) if promotion.withdrawn is None]
+        if standing:
+            index_sources(workspace.with_embedding(standing[-2] if len(standing) > 1 else "base"), progress)
+    before = rollback(home, role)
+    workspace.look_again()
     return {"role": role, "model": before.id if before else None}
 
 

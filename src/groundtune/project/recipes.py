@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from groundtune.errors import GateClosed
 from groundtune.project.workspace import Workspace
 from groundtune.training.after import Look, ParityCase
-from groundtune.training.rows import ReadingRow, answering, reading_rows
+from groundtune.training.rows import ReadingRow, reading_rows
 from groundtune.training.slot_rows import slot_rows
 
 if TYPE_CHECKING:
@@ -144,37 +144,3 @@ def tune_chooser_of(bench: Bench) -> Made:
     write_checkpoint(bench.made, card, tuned.tensors, base)
     metrics = {"dev": tuned.fitted.best.dev_score, "steps": float(tuned.fitted.steps)}
     return Made(metrics=metrics, base=base.sha256)
-
-
-def tune_embedding_of(bench: Bench) -> Made:
-    """The embedding model, from questions with the passages that answer them."""
-    from groundtune.knowledge.passages import embedded_text
-    from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
-    from groundtune.models.embedded.embed import EmbeddedEmbedding
-    from groundtune.training.embedding import EMBEDDING_SCHEDULE, RetrievalRow, mine_negatives, tune_embedding
-
-    base = bench.workspace.weights
-    untuned = EmbeddedEmbedding.of(base)
-    corpus = [embedded_text(passage) for case in bench.cases for passage in (*case.passages, *case.gold)]
-
-    def rows(cases: Sequence[TrainingRow]) -> list[RetrievalRow]:
-        found = [(case.question, tuple(embedded_text(passage) for passage in answering(case))) for case in cases]
-        return [RetrievalRow(question=question, positives=texts) for question, texts in found if texts]
-
-    train = rows(bench.cases)
-    if not train:
-        raise GateClosed(
-            "No example names its evidence, and none of the retrieved passages holds an answer word for word, so there "
-            'is nothing to tune retrieval on. Add "evidence": [{"doc": "…"}] to the examples.'
-        )
-    tuned = tune_embedding(
-        mine_negatives(train, corpus, untuned),
-        rows(bench.dev),
-        base=base,
-        tokens=untuned.tokens,
-        schedule=replace(EMBEDDING_SCHEDULE, seed=bench.seed),
-        state=bench.state,
-        progress=lambda at: bench.progress("Tuning the embedding model", at.done, at.total),
-    )
-    write_checkpoint(bench.made, CheckpointCard(kind="embedding", base=base.sha256), tuned.tensors, base)
-    return Made(metrics={"dev": tuned.fitted.best.dev_score, "dev before": tuned.before}, base=base.sha256)

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from groundtune.models import Reranker
     from groundtune.project.workspace import Workspace
     from groundtune.settings import RerankerSettings
+    from groundtune.training.registry import Checkpoint
 
-__all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_of"]
+__all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_of", "tuned_reranker"]
 
 READER_WEIGHT = 0.3
 """Share of an embedded reranker's score beside the ranking's: the reader alone orders worse than the ranking, and a
@@ -44,22 +45,37 @@ def embedded_reranker(workspace: Workspace) -> Reranker:
     return _tuned(workspace) or ReaderReranker.load(workspace.weights)
 
 
-def rerank_weight(settings: RerankerSettings) -> float:
-    """Share of the reranker's score: what the settings say, else by what it is."""
+def rerank_weight(workspace: Workspace) -> float:
+    """Share of the reranker's score: what the settings say, else what its tuning found, else by what it is."""
+    settings = workspace.settings.model.reranker
     if settings.weight is not None:
         return settings.weight
-    return READER_WEIGHT if settings.provider in ("auto", "embedded") else 1.0
+    if settings.provider not in ("auto", "embedded"):
+        return 1.0
+    found = _in_use(workspace)
+    return (found.card.metrics.get("weight") if found else None) or READER_WEIGHT
+
+
+def tuned_reranker(workspace: Workspace, checkpoint: Checkpoint) -> Reranker:
+    """A tuned embedded reranker.
+
+    Raises:
+        WeightsError: when its weights are damaged.
+    """
+    from groundtune.models.embedded.rerank import TunedReranker
+
+    return TunedReranker.load(workspace.weights, checkpoint.folder)
 
 
 def _tuned(workspace: Workspace) -> Reranker | None:
+    found = _in_use(workspace)
+    return tuned_reranker(workspace, found) if found else None
+
+
+def _in_use(workspace: Workspace) -> Checkpoint | None:
     from groundtune.training.registry import promoted
 
-    found = promoted(workspace.home / "models", "reranker")
-    if found is None:
-        return None
-    from groundtune.models.embedded.rerank import TunedReranker
-
-    return TunedReranker.load(workspace.weights, found.folder)
+    return promoted(workspace.home / "models", "reranker")
 
 
 def _endpoint(settings: RerankerSettings) -> Reranker:

@@ -34,7 +34,7 @@ def search_plan(workspace: Workspace) -> SearchPlan:
         collapse=settings.collapse,
         reranker=reranker_of(workspace),
         rerank_depth=reranker.depth,
-        rerank_weight=rerank_weight(reranker),
+        rerank_weight=rerank_weight(workspace),
         per_document=settings.per_document,
         mmr=settings.mmr,
         fetch_k=settings.fetch_k,

@@ -9,12 +9,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
+from groundtune.errors import ProjectError
 from groundtune.project.checking import gate_report
 from groundtune.project.examining import examine_model
 from groundtune.project.generators import Confirm, tune_generator_of, tune_hosted_of
+from groundtune.project.indexing import index_sources
 from groundtune.project.providers import local_name
-from groundtune.project.recipes import Bench, Made, Recipe, tune_chooser_of, tune_embedding_of, tune_reader_of
+from groundtune.project.recipes import Bench, Made, Recipe, tune_chooser_of, tune_reader_of
 from groundtune.project.results import TuneReport
+from groundtune.project.retrieval_recipes import tune_embedding_of, tune_reranker_of
+from groundtune.project.tuned_retrieval import examine_retrieval, stopping, without_reranker
 from groundtune.project.workspace import Workspace, file_hash, fingerprint
 from groundtune.records import Example, Passage, Query
 from groundtune.systems import GoldEvidence
@@ -33,11 +37,15 @@ from groundtune.training.registry import (
 )
 
 if TYPE_CHECKING:
+    from groundtune.knowledge import SearchPlan
     from groundtune.project.measuring import Progress
     from groundtune.project.project import What
     from groundtune.training.rows import TrainingRow
 
-Role = Literal["generator", "embedding"]
+Role = Literal["generator", "embedding", "reranker"]
+
+RETRIEVAL: tuple[Role, ...] = ("embedding", "reranker")
+"""Roles of the search: used only when the gain on held-out queries is beyond doubt."""
 
 RECIPE_VERSION = "2"
 """Raised whenever a recipe trains differently, so that older checkpoints are not taken for its results."""
@@ -46,6 +54,7 @@ RECIPES: Mapping[str, Recipe] = {
     "reader": tune_reader_of,
     "chooser": tune_chooser_of,
     "embedding": tune_embedding_of,
+    "reranker": tune_reranker_of,
     "generator": tune_generator_of,
     "hosted": tune_hosted_of,
 }
@@ -71,13 +80,17 @@ class Wish:
 
 def tune_project(workspace: Workspace, what: What, wish: Wish, progress: Progress) -> list[TuneReport]:
     """Tune what was asked for; see `Project.tune`."""
-    roles: tuple[Role, ...] = ("generator", "embedding") if what == "all" else (what,)
+    roles: tuple[Role, ...] = ("generator", *RETRIEVAL) if what == "all" else (what,)
     examples = workspace.examples(skip_bad=wish.skip_bad)
     gate = gate_report(workspace, skip_bad=wish.skip_bad)
     require_open(gate, force=wish.force)
-    if "embedding" in roles or workspace.settings.model.provider != "openai":
+    if set(roles) & set(RETRIEVAL) or workspace.settings.model.provider != "openai":
         require_libraries()
-    return [_tune_role(workspace, role, examples, gate.warnings, wish, progress) for role in roles]
+    reports = []
+    for role in roles:
+        reports.append(_tune_role(workspace, role, examples, gate.warnings, wish, progress))
+        workspace.look_again()
+    return reports
 
 
 def _tune_role(
@@ -88,6 +101,8 @@ def _tune_role(
     wish: Wish,
     progress: Progress,
 ) -> TuneReport:
+    if role == "embedding":
+        workspace = _untuned(workspace, progress)
     kind = kind_of(workspace, role)
     models = workspace.home / "models"
     key = fingerprint(RECIPE_VERSION, kind, determinants(workspace, kind))
@@ -96,10 +111,30 @@ def _tune_role(
     if done is None:
         done, made = _train(workspace, kind, key, examples, wish, progress)
     if not done.card.gates:
-        done = record_gates(models, done.id, examine_model(workspace, done, made, examples, progress))
+        if role in RETRIEVAL:
+            found = examine_retrieval(workspace, done, progress)
+        else:
+            found = examine_model(workspace, done, made, examples, progress)
+        done = record_gates(models, done.id, found)
+    notes = (*warnings, *(made.notes if made else ()))
+    if role in RETRIEVAL and done.card.status == "failed" and not wish.force:
+        # No fault of anybody: the search is as good without it.
+        return _report(done, reused=made is None, warnings=(*notes, *done.card.reasons))
     if not _was_withdrawn(models, role, done.id):
         promote(models, role, done.id, force=wish.force)
-    return _report(done, reused=made is None, warnings=(*warnings, *(made.notes if made else ())))
+    return _report(done, reused=made is None, warnings=notes)
+
+
+def _untuned(workspace: Workspace, progress: Progress) -> Workspace:
+    """The project with its base embedding and an index of it: what a tuned one is made from and compared with."""
+    if workspace.settings.model.embedding.provider != "embedded":
+        raise ProjectError(
+            "The embedding model of this project is behind an endpoint, where its weights cannot be tuned. Set "
+            '[model.embedding] provider = "embedded", or tune a reranker: groundtune tune --what reranker'
+        )
+    base = workspace.with_embedding("base")
+    index_sources(base, progress)
+    return base
 
 
 def _report(checkpoint: Checkpoint, *, reused: bool, warnings: tuple[str, ...]) -> TuneReport:
@@ -125,8 +160,8 @@ def _was_withdrawn(models: Path, role: str, identity: str) -> bool:
 
 def kind_of(workspace: Workspace, role: Role) -> str:
     """The kind of tuned model that a role asks for with the project's provider and task."""
-    if role == "embedding":
-        return "embedding"
+    if role in RETRIEVAL:
+        return role
     provider = workspace.settings.model.provider
     if provider != "embedded":
         return {"transformers": "generator", "openai": "hosted"}[provider]
@@ -171,7 +206,11 @@ def _train(
 ) -> tuple[Checkpoint, Made]:
     began = perf_counter()
     models = workspace.home / "models"
-    cases, dev = training_cases(workspace, examples, progress)
+    if kind in RETRIEVAL:
+        plan = without_reranker(workspace)
+        cases, dev = training_cases(workspace, examples, progress, dev=stopping(workspace), plan=plan)
+    else:
+        cases, dev = training_cases(workspace, examples, progress)
     bench = Bench(
         workspace=workspace,
         cases=cases,
@@ -213,12 +252,25 @@ def _forget(state: Path) -> None:
 
 
 def training_cases(
-    workspace: Workspace, examples: Sequence[Example], progress: Progress
+    workspace: Workspace,
+    examples: Sequence[Example],
+    progress: Progress,
+    *,
+    dev: Sequence[Query] | None = None,
+    plan: SearchPlan | None = None,
 ) -> tuple[list[TrainingRow], list[TrainingRow]]:
-    """Training and dev cases, each with what the project's own retriever finds for it."""
-    knowledge, plan = workspace.knowledge, workspace.plan
+    """Training and dev cases, each with what the project's own retriever finds for it.
+
+    Args:
+        workspace: The project.
+        examples: What is trained on.
+        progress: Called with (stage, done, total).
+        dev: The queries to stop by; None: all of dev.
+        plan: How passages are found; None: as the project does.
+    """
+    knowledge, plan = workspace.knowledge, plan or workspace.plan
     gold = GoldEvidence(knowledge, workspace.settings.knowledge.passages)
-    dev = workspace.split.dev
+    dev = workspace.split.dev if dev is None else dev
     total, done = len(examples) + len(dev), 0
 
     def retrieve(query: Query) -> list[Passage]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "CheckpointCard", "ChooserCard", "Kind", "RecallCard", "read_checkpoint", "write_checkpoint"]
 
-Kind = Literal["reader", "chooser", "embedding"]
+Kind = Literal["reader", "chooser", "embedding", "reranker"]
 
 _CARD = "checkpoint.json"
 _WEIGHTS = "weights.safetensors"
