@@ -59,7 +59,7 @@ def write_report(forecast: Forecast, project: Project | None, path: str) -> Path
 
 
 def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
-    """Ask every question that is neither answered nor made pointless by an earlier answer.
+    """What a person answers to every question that is neither answered yet nor made pointless by an earlier answer.
 
     Args:
         known: Answers that need not be asked for.
@@ -92,7 +92,7 @@ def _ask_all(known: Mapping[str, Any], shown: Mapping[str, str]) -> Answers:
     click.echo("\nYour answers, as a file for --answers:", err=True)
     for key, value in found.items():
         click.echo(f"  {key} = {toml_value(value)}", err=True)
-    return Answers.model_validate(found)
+    return Answers.model_validate({key: value for key, value in found.items() if key not in known})
 
 
 def _ask(part: Part, found: Mapping[str, Any]) -> dict[str, Any]:
