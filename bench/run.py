@@ -29,6 +29,7 @@ COMMANDS = {
     "tuned_retrieval": ["tuned_retrieval.py"],
     "context": ["context.py"],
     "abstention": ["abstention.py"],
+    "freshness": ["freshness.py"],
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
     "formats": ["formats.py"],
