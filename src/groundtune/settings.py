@@ -68,7 +68,7 @@ class RerankerSettings(_Section):
     key: str = Field("", description="http: environment variable that holds the key; empty: none is sent.")
     depth: int = Field(30, ge=1, le=200, description="Passages that it reads.")
     weight: float | None = Field(
-        None, gt=0, le=1, description="Share of its score beside the ranking's; empty: 0.3 for an embedded one, else 1."
+        None, gt=0, le=1, description="Share of its score beside the ranking's; empty: 1; embedded: as tuned, or 0.1."
     )
 
     @model_validator(mode="after")

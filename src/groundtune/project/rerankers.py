@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_of", "tuned_reranker"]
 
-READER_WEIGHT = 0.3
-"""Share of an embedded reranker's score beside the ranking's: the reader alone orders worse than the ranking, and a
-little of it does no harm (bench/reranking.py)."""
+READER_WEIGHT = 0.1
+"""Share of the untuned reader's score beside the ranking's: alone it orders worse than the ranking does, see
+docs/decisions/0027-what-the-embedded-reranker-is.md."""
 
 
 def reranker_of(workspace: Workspace) -> Reranker | None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from groundtune.errors import ProjectError
 from groundtune.experiment.retrieval.measure import SearchFor, measure_searches
-from groundtune.experiment.retrieval.relevance import Relevance, relevance_of
+from groundtune.experiment.retrieval.relevance import relevance_of
+from groundtune.experiment.retrieval.synthetic import asked_by, keywords, sample, synthetic_queries
+from groundtune.project.providers import base_chat
 from groundtune.project.rerankers import embedded_reranker
 from groundtune.records import Hit, Query
 
@@ -19,14 +21,19 @@ if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
     from groundtune.project.workspace import Workspace
 
-__all__ = ["measure_retrieval", "search_with"]
+__all__ = ["measure_retrieval", "search_with", "synthetic"]
 
 STAGE = "Searching"
+SYNTHETIC = 100
+"""Passages that queries are made from where none is labelled."""
+
 MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
 
 
 def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResult:
     """Measure dense, lexical, hybrid and reranked search on the test queries that name their evidence.
+
+    Where none does, on queries that are made from the passages, which the result says.
 
     Raises:
         ProjectError: when there is nothing to search, or nothing to measure with.
@@ -34,22 +41,54 @@ def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResu
     """
     _require_documents(workspace)
     queries = [query for query in workspace.split.test if query.evidence]
-    knowledge = workspace.knowledge
-    relevance = relevance_of(queries, knowledge)
-    return _measured(workspace, queries, relevance, progress)
-
-
-def _measured(
-    workspace: Workspace, queries: Sequence[Query], relevance: Relevance, progress: Progress
-) -> RetrievalResult:
-    return measure_searches(
+    made = None if queries else synthetic(workspace, progress)
+    clusters = workspace.split.clusters if made is None else {query.id: query.cluster or query.id for query in made}
+    asked = queries if made is None else made
+    result = measure_searches(
         {name: search_with(workspace.knowledge, plan) for name, plan in plans(workspace).items()},
-        queries,
-        relevance,
+        asked,
+        relevance_of(asked, workspace.knowledge),
         baseline="hybrid",
-        clusters=workspace.split.clusters,
+        clusters=clusters,
         seed=workspace.settings.experiment.seed,
+        kind="labelled" if made is None else "synthetic",
         progress=partial(progress, STAGE),
+    )
+    return result if made is None else replace(result, notes=(*result.notes, _told(workspace)))
+
+
+def synthetic(workspace: Workspace, progress: Progress) -> list[Query]:
+    """Queries made from passages: by the project's model where it writes, else of the passages' own words.
+
+    Raises:
+        ProjectError: when the passages are too short to make any.
+    """
+    seed = workspace.settings.experiment.seed
+    write = keywords if _is_embedded(workspace) else asked_by(base_chat(workspace))
+    passages = sample(workspace.knowledge, SYNTHETIC, seed)
+    tell = partial(progress, "Making synthetic queries")
+    made = synthetic_queries(passages, write, workspace.embedding, seed=seed, progress=tell)
+    if not made:
+        raise ProjectError(
+            "No query names its evidence, and the passages are too short to make queries of. Give queries with "
+            '"evidence": [{"doc": "…", "quote": "…"}].'
+        )
+    return made
+
+
+def _is_embedded(workspace: Workspace) -> bool:
+    return workspace.settings.model.provider == "embedded"
+
+
+def _told(workspace: Workspace) -> str:
+    how = (
+        "of some words of a sentence, which flatters search by words"
+        if _is_embedded(workspace)
+        else "by the project's model, which has seen the passage"
+    )
+    return (
+        f"These queries are synthetic: each was made from a passage {how}. They help to choose among settings; the "
+        "absolute values are too high, and they say nothing about your users' questions. Label queries with evidence."
     )
 
 
