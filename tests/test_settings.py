@@ -114,6 +114,8 @@ def test_the_commented_settings_of_a_new_project_show_every_key_with_its_default
         "knowledge.sql.",
         "model.prices.",
         "model.context_window",
+        "model.reranker.weight",
+        "knowledge.context_tokens",
         "training.price_usd_per_million",
     )
     for key in keys(shown):
