@@ -79,7 +79,9 @@ def test_the_command_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["added"] == 1
         (docs / "gate.md").unlink()
-        assert json.loads(process.stdout.readline())["removed"] == 1
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        assert json.loads(line)["removed"] == 1
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert "Traceback" not in process.stderr.read()

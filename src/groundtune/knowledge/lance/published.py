@@ -19,13 +19,13 @@ class Tuning:
     Attributes:
         rows: Passages when the index was built.
         probes: Partitions that a search looks into.
-        refine: Candidates compared exactly, as a multiple of what is wanted.
+        candidates: How many of what it finds there are compared exactly, at least.
         recall: Share of the exact ten nearest that it found for sampled passages.
     """
 
     rows: int
     probes: int
-    refine: int
+    candidates: int
     recall: float
 
 

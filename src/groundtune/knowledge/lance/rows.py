@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from groundtune.knowledge.lance.approximate import nearest
 from groundtune.knowledge.lance.language import quoted
 from groundtune.knowledge.lance.published import Tuning
+from groundtune.knowledge.lance.vectors import matrix_of
 from groundtune.knowledge.schema import PASSAGE_COLUMNS, passage_of
 from groundtune.records import Passage
 
@@ -64,7 +65,7 @@ class InMemory:
         self._ids: list[str] = rows["id"].to_pylist()
         self._rows: pa.Table = rows.select(PASSAGE_COLUMNS).combine_chunks()
         self._places = {id_: place for place, id_ in enumerate(self._ids)}
-        self._vectors = _matrix(rows)
+        self._vectors = matrix_of(rows)
         self._allowed = lru_cache(maxsize=32)(self._find_allowed)
 
     def named(self, found: pa.Table) -> list[str]:
@@ -133,7 +134,7 @@ class OnDisk:
     def cosines(self, ids: Sequence[str], vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Rows`."""
         rows = self._take(ids, ["id", "vector"])
-        cosines = _matrix(rows) @ vector
+        cosines = matrix_of(rows) @ vector
         places = {id_: place for place, id_ in enumerate(rows["id"].to_pylist())}
         return cosines[[places[id_] for id_ in ids]]
 
@@ -153,7 +154,7 @@ class OnDisk:
         if missing:
             found = self._take(missing, [*PASSAGE_COLUMNS, "vector"])
             rows = found.select(PASSAGE_COLUMNS).to_pylist()
-            for row, vector in zip(rows, _matrix(found), strict=True):
+            for row, vector in zip(rows, matrix_of(found), strict=True):
                 known[row["id"]] = {**row, "vector": vector}
             self._remember(self._rows, {id_: known[id_] for id_ in missing})
         return [known[id_] for id_ in ids]
@@ -173,10 +174,3 @@ class OnDisk:
             memory.update(found)
             while len(memory) > _REMEMBERED:
                 memory.popitem(last=False)
-
-
-def _matrix(rows: pa.Table) -> NDArray[np.float32]:
-    """The vector column, shape (rows, dimensions)."""
-    column = rows["vector"].combine_chunks()
-    matrix: NDArray[np.float32] = column.values.to_numpy().reshape(len(column), -1)
-    return matrix

@@ -14,6 +14,7 @@ from groundtune.knowledge.lance.language import quoted, storage_errors
 from groundtune.knowledge.lance.published import Publications, Published
 from groundtune.knowledge.lance.snapshot import LanceSnapshot
 from groundtune.knowledge.lance.upkeep import number_of, tend
+from groundtune.knowledge.lance.vectors import matrix_of
 from groundtune.knowledge.schema import schema
 from groundtune.knowledge.store import Version
 
@@ -80,8 +81,7 @@ class LanceStore:
             for start in range(0, len(keys), _BATCH):
                 where = f"key IN ({quoted(keys[start : start + _BATCH])})"
                 rows = table.search().where(where).select(["key", "vector"]).limit(limit).to_arrow()
-                matrix = rows["vector"].combine_chunks().values.to_numpy().reshape(-1, self._dimensions)
-                found.update(zip(rows["key"].to_pylist(), matrix, strict=True))
+                found.update(zip(rows["key"].to_pylist(), matrix_of(rows), strict=True))
         return found
 
     def write(self, rows: pa.Table, replaced: Sequence[str]) -> None:

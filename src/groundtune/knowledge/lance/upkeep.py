@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -41,17 +42,20 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None, kept: int) -> Tun
         The tuning from now on; None for an exact scan.
     """
     rows = int(table.count_rows())
-    if not is_large(table, dimensions):
-        tuning = None
-    elif tuning is None or rows > _GROWN * tuning.rows:
+    large = is_large(table, dimensions)
+    anew = large and (tuning is None or rows > _GROWN * tuning.rows)
+    if anew:
         _index_columns(table)
         build(table)
-        tuning = tune(table)
     statistics = [table.index_stats(index.name) for index in table.list_indices()]
     unindexed = max((found.num_unindexed_rows for found in statistics if found is not None), default=0)
-    if unindexed > _UNINDEXED * rows or len(table.list_versions()) > kept + _SPARE_VERSIONS:
-        table.optimize(cleanup_older_than=_KEEP_OLD)
-    return tuning
+    untidy = unindexed > _UNINDEXED * rows or len(table.list_versions()) > kept + _SPARE_VERSIONS
+    if untidy:
+        table.optimize(cleanup_older_than=_KEEP_OLD)  # may join and split partitions
+    if not large:
+        return None
+    tuned = tune(table) if anew or untidy or tuning is None else tuning
+    return tuned if anew or tuning is None else replace(tuned, rows=tuning.rows)
 
 
 def _index_columns(table: Table) -> None:
