@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import get_origin
@@ -11,6 +12,8 @@ from pydantic import BaseModel
 
 from groundtune.advice import advise, parse_answers
 from groundtune.cli import cli
+from groundtune.economics.assumptions import default_quantities
+from groundtune.economics.scenarios import SCENARIOS, Scenario
 from groundtune.settings import Settings
 from groundtune.tomlfile import section_of
 
@@ -85,7 +88,50 @@ def _against_demo(guide: str) -> str:
     )
 
 
-PAGES = {"commands.md": commands_page, "guide.md": guide_page, "settings.md": settings_page}
+def cost_numbers_page() -> str:
+    """Every number that the cost model assumes, and every published figure held against it."""
+    rows = [
+        "# The numbers behind costs and latency\n",
+        "What is assumed until you say or measure otherwise, and what the model makes of published figures. How they "
+        "are put together: [economics.md](economics.md).\n",
+        "## Published figures\n",
+        "`holds` says whether the figure comes out of the model under its assumptions, and whether it does today.\n",
+        "| figure | for it to come out | gives | holds | today | gives | holds |",
+        "|---|---|---|---|---|---|---|",
+        *map(_scenario_row, SCENARIOS),
+        "",
+    ]
+    groups: dict[str, list[str]] = {}
+    for name, quantity in default_quantities().items():
+        low, likely, high = (_amount(value) for value in quantity.range)
+        ends = "exact" if low == high else f"{low} to {high}"
+        shown = "not known" if quantity.likely is None else f"{likely} ({ends})"
+        row = f"| `{name}` | {quantity.about} | {shown} {quantity.unit} | {quantity.source}, {quantity.date} |"
+        groups.setdefault(quantity.group, []).append(row)
+    for group, numbers in groups.items():
+        rows += [f"## {group}\n", "| number | meaning | assumed | from |", "|---|---|---|---|", *numbers, ""]
+    return "\n".join(rows)
+
+
+def _scenario_row(scenario: Scenario) -> str:
+    then, now = scenario.reproduced(), scenario.now()
+    cells = [f"{scenario.figure} [{scenario.source}]", scenario.because, f"{_amount(then)} {scenario.unit}"]
+    cells += ["yes" if scenario.holds(then) else "no", scenario.today_because, f"{_amount(now)} {scenario.unit}"]
+    return f"| {' | '.join([*cells, 'yes' if scenario.holds(now) else '**no**'])} |"
+
+
+def _amount(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "not known"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "economics-numbers.md": cost_numbers_page,
+    "guide.md": guide_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "guide.md", "settings.md"])
+@pytest.mark.parametrize("name", ["commands.md", "economics-numbers.md", "guide.md", "settings.md"])
 def test_the_generated_pages_are_what_the_program_says(name: str) -> None:
     page = generator().PAGES[name]()
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page, "stale: run make docs"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtune.errors import ModelError
-from groundtune.models.cached import CachedChat, completion_key
+from groundtune.models.cached import CachedChat, asking_anew, completion_key
 from groundtune.records import Completion, Message, Usage
 
 ASKED = [Message(role="user", content="What is the fee?")]
@@ -62,6 +62,17 @@ class Says:
             raise ModelError("the connection was cut")
         yield self.completion.text[2:]
         yield self.completion
+
+
+def test_answers_can_be_asked_for_anew_and_are_then_neither_given_again_nor_forgotten() -> None:
+    says = Says()
+    chat = CachedChat(says, Kept())
+    chat.complete(ASKED)
+    with asking_anew():
+        assert not chat.complete(ASKED).from_cache
+        assert [item for item in chat.stream(ASKED) if not isinstance(item, str)] == [FIRST]
+    assert says.asked == 3
+    assert chat.complete(ASKED).from_cache
 
 
 def test_a_repeated_question_is_answered_from_the_cache_with_the_first_times() -> None:

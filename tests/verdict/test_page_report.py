@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from groundtune.economics.page import dollars
+from groundtune.experiment.load import LoadPlan, LoadResult
 from groundtune.records import SYSTEM_IDS
 from groundtune.testing.browser import (
     WITHOUT_BROWSER,
@@ -128,6 +129,30 @@ def test_what_running_it_costs_is_shown_for_a_month_and_a_right_answer() -> None
 def test_latencies_say_how_many_questions_were_under_way() -> None:
     assert "up to 4 questions under way at a time" in section(paid_report(), "latency")
     assert "one question under way" in section(replace(paid_report(), concurrency=1), "latency")
+
+
+def test_latency_under_load_is_held_against_the_limit() -> None:
+    plan = LoadPlan(per_second=2.5, seconds=60, slots=4, seed=1)
+    found = {
+        name: LoadResult(
+            system=name,
+            plan=plan,
+            n=150,
+            failed=1,
+            p50=210,
+            p95=p95,
+            p95_at_most=at_most,
+            waited_p95=33,
+            service_mean=100,
+        )
+        for name, p95, at_most in (("prompt", 700.0, 790.0), ("rag", 700.0, 900.0), ("tuned", 900.0, None))
+    }
+    shown = section(replace(paid_report(), load=found), "latency")
+    assert "2.5 a second on average as in your busiest hour, for 60 s at each system, with at most 4 under way" in shown
+    assert "prompt 150 1 210 ms 700 ms 790 ms 33 ms 6.2 % ✓ yes" in shown
+    assert "rag 150 1 210 ms 700 ms 900 ms 33 ms 6.2 % ? not shown" in shown
+    assert "tuned 150 1 210 ms 900 ms – 33 ms 6.2 % ✗ no" in shown
+    assert "Under load" not in section(paid_report(), "latency")
 
 
 def test_a_forecast_is_held_against_the_measurement() -> None:
