@@ -58,6 +58,14 @@ def test_every_command_runs(
     assert run(["advise", "--answers", "impossible.toml"]) == 3
 
 
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    exec(compile(example, "guide.md", "exec"), {})  # noqa: S102 - the page's own example
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("rag ")
+    assert len(lines) > 1, "what would change it"
+
+
 def test_the_sources_are_those_of_the_rules() -> None:
     shown = dict(re.findall(r"^\| (S\d) \| (.*?) \|$", PAGE, re.MULTILINE))
     known = {label: what.removeprefix("reference article: ") for label, what in load_rules().sources.items()}
