@@ -9,6 +9,7 @@ from typing import Any, Literal
 from groundtune.advice.wording import SYSTEM_WORDS
 from groundtune.experiment.results import ExperimentResult
 from groundtune.experiment.statistics import Difference
+from groundtune.records import SYSTEM_IDS, SystemId
 
 __all__ = ["Checked", "ForecastScore", "Measured", "compare"]
 
@@ -120,14 +121,16 @@ def _chance(forecast: Mapping[str, Any], system: str | None) -> float:
     return chance
 
 
-def _missed(said: str, measured: Measured) -> str:
+def _missed(said: SystemId, measured: Measured) -> str:
     """How the recommended system fared against the verdict's."""
     scores = {name: system.score for name, system in measured.result.systems.items()}
     own, best = scores.get(said), scores.get(measured.system or "")
     if own is None or best is None:
         return f"{said} was not measured."
     if own >= best - measured.minimum_gain:
-        return f"{said} is as good ({100 * own:.1f} against {100 * best:.1f}), and more than is needed."
+        simpler = measured.system in SYSTEM_IDS[: SYSTEM_IDS.index(said)]
+        then = ", and more than is needed" if simpler else "; the verdict weighs more than scores"
+        return f"{said} is as good ({100 * own:.1f} against {100 * best:.1f}){then}."
     return f"{SYSTEM_WORDS[said].capitalize()} scored {100 * own:.1f}, {100 * (best - own):.1f} points less."
 
 

@@ -121,6 +121,10 @@ def _show_systems(forecast: Forecast) -> None:
         )
     console().print(table)
     click.echo("Likely value with its range, from assumptions that --json lists with source and date.")
+    if any(cost.monthly[1] is None for cost in forecast.cost.systems.values()):
+        click.echo(
+            "A dash: not known. Prices and hours of your own go into [economics] of groundtune.toml, or the page."
+        )
 
 
 def _range(usd: tuple[float | None, float | None, float | None]) -> str:

@@ -19,6 +19,7 @@ from groundtune.settings import Constraints
 from groundtune.training.examples import read_example_file
 
 if TYPE_CHECKING:
+    from groundtune.economics.assumptions import Assumptions
     from groundtune.experiment.results import ExperimentResult
     from groundtune.storage.ledger import RunRecord
     from groundtune.verdict.records import Verdict
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["ADVICE", "advise_project", "score_forecast", "shown_by", "write_advice"]
 
 _LEAST_TIMED = 20
+
+_EMBEDDED: dict[str, float | tuple[float, float, float] | None] = {
+    "network_ms": 0,
+    "embed_ms": (5, 7, 14),
+    "search_ms": (1, 3, 10),
+    "first_token_ms": (2, 5, 10),
+    "prefill_ms": (10, 45, 90),
+    "token_ms": 0,
+    "slots": (1, 2, 4),
+    **{f"input_tokens.{system}": (10, 20, 60) for system in ("prompt", "tuned")},
+    **{f"input_tokens.{system}": (200, 1000, 1200) for system in ("rag", "tuned_rag")},
+}
+"""The embedded model writes nothing token by token, and reads the question with the passages alone."""
 
 ADVICE = "advice"
 """Kind of the runs that keep forecasts in the ledger."""
@@ -77,7 +91,7 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
     forecast = advise(
         answers,
         shown={key: where for key, (_, where) in shown.items()},
-        base=known_costs(workspace),
+        base=_assumptions(workspace),
         retrieval_p95_ms=_retrieval_p95(workspace),
     )
     _keep(workspace, forecast)
@@ -144,6 +158,14 @@ def _documents(workspace: Workspace) -> int | None:
         return count_files(workspace) or None
     except ProjectError:
         return None
+
+
+def _assumptions(workspace: Workspace) -> Assumptions:
+    """What the project says of costs, and how fast its model is where that is the embedded one."""
+    known = known_costs(workspace)
+    if workspace.settings.model.provider != "embedded":
+        return known
+    return known.given(_EMBEDDED, source="the embedded model on two cores, docs/demo.md", date="2026-11-21")
 
 
 def _retrieval_p95(workspace: Workspace) -> float | None:
