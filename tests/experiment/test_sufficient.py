@@ -71,7 +71,7 @@ def test_noise_is_not_preferred_to_a_confidence_that_knows_something() -> None:
 
 
 def test_few_answers_of_one_kind_fit_nothing() -> None:
-    answers, queries = dev(18, seed=4)
+    answers, queries = dev(38, seed=4)
     assert fit_sufficiency(answers, queries, EXACT, clusters(queries)) is None
     assert calibrate(answers, queries, EXACT, clusters=clusters(queries)).sufficiency is None
 

@@ -16,8 +16,10 @@ from groundtune.training.calibrate import auroc, logistic
 
 __all__ = ["FEWEST", "Judged", "confidence_auroc", "fit_sufficiency", "with_confidence"]
 
-FEWEST = 10
+FEWEST = 20
 """Right answers, and wrong ones, below which nothing is fitted: the model's own confidence decides."""
+
+_FEWEST_IN_FOLDS = 10
 
 _FOLDS = 5
 _RIDGE = 1.0
@@ -56,7 +58,9 @@ def fit_sufficiency(
         scorer: Tells what is right.
         clusters: Query id to cluster: what belongs together is in one fold.
     """
-    rows = list(_rows(answers, queries, scorer, clusters))
+    rows = _rows(answers, queries, scorer, clusters)
+    if _rarer(rows) < FEWEST:
+        return None
     names = _telling(rows)
     held_out: dict[str, float] = {}
     for fold in range(_FOLDS):
@@ -115,6 +119,12 @@ def _rows(
     return rows
 
 
+def _rarer(rows: Sequence[_Row]) -> int:
+    """How many answers there are of the kind, right or wrong, that has fewer."""
+    right = sum(row.right for row in rows)
+    return min(right, len(rows) - right)
+
+
 def _telling(rows: Sequence[_Row]) -> list[str]:
     """Signals that every row has, and that differ."""
     names = set.intersection(*(set(row.signals) for row in rows)) if rows else set()
@@ -122,9 +132,9 @@ def _telling(rows: Sequence[_Row]) -> list[str]:
 
 
 def _fit(rows: Sequence[_Row], names: Sequence[str]) -> Sufficiency | None:
-    right = np.array([row.right for row in rows], np.float64)
-    if not names or min(right.sum(), len(rows) - right.sum()) < FEWEST:
+    if not names or _rarer(rows) < _FEWEST_IN_FOLDS:
         return None
+    right = np.array([row.right for row in rows], np.float64)
     values: NDArray[np.float64] = np.array([[row.signals[name] for name in names] for row in rows])
     means, scales = values.mean(0), values.std(0) + 1e-9
     standard = np.column_stack([np.ones(len(rows)), (values - means) / scales])
