@@ -249,6 +249,7 @@ def tune(
 @cli.command()
 @click.option("--skip-bad", is_flag=True, help="Go on with the good rows of a file that has broken ones.")
 @click.option("--retrieval-only", is_flag=True, help="Instead: what each search finds, without generating anything.")
+@click.option("--sweep", is_flag=True, help="Instead: the best settings of the search, found on dev, measured on test.")
 @click.option(
     "--load",
     type=click.FloatRange(min=0, min_open=True),
@@ -258,17 +259,22 @@ def tune(
 @_budget
 @_shared
 def experiment(
-    skip_bad: bool, retrieval_only: bool, load: float | None, budget: float | None, folder: Path, as_json: bool
+    skip_bad: bool,
+    retrieval_only: bool,
+    sweep: bool,
+    load: float | None,
+    budget: float | None,
+    folder: Path,
+    as_json: bool,
 ) -> int:
     """The 2x2 on the evaluation set: prompt, rag, tuned, tuned_rag on the same queries."""
     from groundtune.cli import show
 
     project = _open(folder, as_json, budget)
-    if retrieval_only:
-        from groundtune.cli.show_retrieval import retrieval
+    if sweep or retrieval_only:
+        from groundtune.cli.show_retrieval import measured
 
-        found = project.measure_retrieval()
-        _emit(as_json, found.to_json(), lambda: retrieval(found))
+        _emit(as_json, *measured(project, sweep=sweep))
         return 0
     show.plan(project.check(skip_bad=skip_bad), quiet=as_json)
     decision = project.experiment(skip_bad=skip_bad, load_seconds=load)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from groundtune.cli.show import console
 
 if TYPE_CHECKING:
-    from groundtune.experiment.retrieval.results import Figure, Gain, Measured, RetrievalResult
+    from groundtune.experiment.retrieval.results import Figure, Gain, Measured, RetrievalResult, SweepResult
+    from groundtune.project import Project
 
-__all__ = ["retrieval"]
+__all__ = ["measured", "retrieval", "swept"]
 
 _SHOWN = ("recall@5", "recall@20", "ndcg@10", "mrr", "map")
 _IN_SLICES = "ndcg@10"
+
+
+def measured(project: Project, *, sweep: bool) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Measure, or sweep; the result as JSON-ready values, and what shows it."""
+    if sweep:
+        best = project.sweep_retrieval()
+        return best.to_json(), lambda: swept(best)
+    found = project.measure_retrieval()
+    return found.to_json(), lambda: retrieval(found)
 
 
 def retrieval(found: RetrievalResult) -> None:
@@ -36,6 +46,24 @@ def retrieval(found: RetrievalResult) -> None:
         out.print(_sentence(name, gain))
     for note in found.notes:
         out.print(f"Note: {note}")
+
+
+def swept(found: SweepResult) -> None:
+    """What won on dev, what it is worth on test, and the lines for groundtune.toml."""
+    out = console()
+    rounds = ", then ".join(f"{arms} on {queries} dev queries" for arms, queries in found.rounds)
+    out.print(f"{found.arms} combinations of settings, over {found.unit}: {rounds}.")
+    shares = ", ".join(f"{count}: {100 * share:.1f}" for count, share in found.recall_on_dev.items())
+    out.print(f"Found on dev by number of passages (of 100): {shares}")
+    if not found.changed:
+        out.print("The present settings are the best of them.")
+        return
+    now, then = _figure(found.present), _figure(found.chosen)
+    out.print(f"ndcg@10 on {found.present.n} test queries: {now} now, {then} with the settings below.")
+    out.print(_sentence("The new ones", found.gain))
+    out.print("To use them, put these lines into groundtune.toml (your file was not changed):")
+    for line in found.lines:
+        out.print(f"  {line}", markup=False)
 
 
 def _table(unit: str, measured: Measured, times: Mapping[str, tuple[float, float] | None]) -> Table:

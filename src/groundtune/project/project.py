@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from groundtune.advice.answers import Answers
     from groundtune.advice.forecast import Forecast
     from groundtune.diagnosis.records import Diagnosis
-    from groundtune.experiment.retrieval.results import RetrievalResult
+    from groundtune.experiment.retrieval.results import RetrievalResult, SweepResult
     from groundtune.knowledge import Filter, SyncReport
     from groundtune.project.answering import ProjectAnswerer
     from groundtune.project.generators import Confirm
@@ -286,6 +286,21 @@ class Project:
             learn_fusion(self._workspace)
             return measure_retrieval(self._workspace, self._progress)
 
+    def sweep_retrieval(self) -> SweepResult:
+        """The best settings of the search, found on dev and measured once on test; nothing is written to the settings.
+
+        Raises:
+            ProjectError: when dev or test has no query that names its evidence.
+            MissingExtra: when the library of the measures is not installed.
+        """
+        from groundtune.project.searching import learn_fusion
+        from groundtune.project.sweeping import sweep_retrieval
+
+        self.sync()
+        with self._workspace.exclusive():
+            learn_fusion(self._workspace)
+            return sweep_retrieval(self._workspace, self._progress)
+
     def diagnose(self, run: str | None = None) -> Diagnosis:
         """The cause of each failure of a run (the last one), and what better retrieval or reading would return."""
         decision = self._last_decision(run)
@@ -394,7 +409,7 @@ class Project:
 
     def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
         from groundtune.project.advising import score_forecast
-        from groundtune.project.economising import bills, measured_costs
+        from groundtune.project.economising import bills, busy_hours, measured_costs
         from groundtune.project.loading import stored_load
         from groundtune.project.providers import is_local
         from groundtune.verdict.decide import decide
@@ -419,6 +434,8 @@ class Project:
             notes=notes,
             costs=costs,
             bills=billed,
+            load=load,
+            busy_hours=busy_hours(workspace, result, concurrency=measuring.concurrency),
             forecast=score_forecast(workspace, result, verdict),
         )
         workspace.ledger.finish_run(result.run, decision.to_json())

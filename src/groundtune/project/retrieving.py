@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
     from groundtune.project.workspace import Workspace
 
-__all__ = ["measure_retrieval", "search_with", "synthetic"]
+__all__ = ["measure_retrieval", "require_documents", "search_with", "synthetic"]
 
 STAGE = "Searching"
 SYNTHETIC = 100
@@ -39,7 +39,7 @@ def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResu
         ProjectError: when there is nothing to search, or nothing to measure with.
         MissingExtra: when the library of the measures is not installed.
     """
-    _require_documents(workspace)
+    require_documents(workspace)
     queries = [query for query in workspace.split.test if query.evidence]
     made = None if queries else synthetic(workspace, progress)
     clusters = workspace.split.clusters if made is None else {query.id: query.cluster or query.id for query in made}
@@ -116,7 +116,12 @@ def search_with(knowledge: KnowledgeBase, plan: SearchPlan) -> SearchFor:
     return search
 
 
-def _require_documents(workspace: Workspace) -> None:
+def require_documents(workspace: Workspace) -> None:
+    """Refuse a project whose search nobody can judge.
+
+    Raises:
+        ProjectError: when it draws on examples, or is empty.
+    """
     if workspace.draws_on_examples:
         raise ProjectError(
             "This project retrieves demonstrations from its examples, and no label says which of them are the right "

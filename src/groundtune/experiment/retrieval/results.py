@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from groundtune.experiment.statistics import Interval
 
-__all__ = ["Figure", "Gain", "Measured", "RetrievalResult", "Slice"]
+__all__ = ["Figure", "Gain", "Measured", "RetrievalResult", "Slice", "SweepResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +91,41 @@ class RetrievalResult:
         """All of it; nothing that was not measured is 0."""
         times = {name: found and {"p50": found[0], "p95": found[1]} for name, found in self.milliseconds.items()}
         return {**asdict(self), "milliseconds": times}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """Settings found on dev, and what they are worth on test.
+
+    Attributes:
+        arms: Combinations of settings that were tried.
+        rounds: How many were compared on how many dev queries.
+        changed: Keys of groundtune.toml with their new values; empty where the present settings won.
+        recall_on_dev: Share of what is relevant by number of passages, with the settings that won.
+        present: nDCG@10 of the present settings on test.
+        chosen: The same of those that won.
+        gain: Their difference on test, which no choice has seen.
+        unit: What was counted: ``passages`` or ``documents``.
+    """
+
+    arms: int
+    rounds: tuple[tuple[int, int], ...]
+    changed: Mapping[str, Any]
+    recall_on_dev: Mapping[int, float]
+    present: Figure
+    chosen: Figure
+    gain: Gain
+    unit: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to put into groundtune.toml, section by section."""
+        sections: dict[str, list[str]] = {}
+        for key, value in self.changed.items():
+            section, _, name = key.rpartition(".")
+            sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
+        return tuple(line for section, rows in sections.items() for line in (f"[{section}]", *rows))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, with the lines for groundtune.toml."""
+        return {**asdict(self), "lines": list(self.lines)}
