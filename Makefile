@@ -55,7 +55,7 @@ clean:  ## remove what make made
 lock: $(VENV)/.dev  ## resolve constraints.txt anew; torch stays the one that needs no CUDA
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra train \
-	  --extra openai --extra transformers --extra formats --extra remote --extra dspy --extra qlora --extra weights \
+	  --extra openai --extra transformers --extra postgres --extra formats --extra remote --extra dspy --extra qlora --extra weights \
 	  --group dev --group bench --group integrations pyproject.toml --output-file constraints.txt
 	@sed -i -E '/^(nvidia-|cuda-|triton)/d; s/^(torch==[0-9.]+).*/\1/; s/\+cpu//' constraints.txt
 	@sort -u -o constraints.txt constraints.txt

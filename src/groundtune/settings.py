@@ -145,6 +145,10 @@ class KnowledgeSettings(_Section):
     groups_header: str = Field(
         "", description="serve: request header in which a proxy that you trust names the caller's groups, by commas."
     )
+    store: Literal["embedded", "postgres"] = Field("embedded", description="Where passages and vectors are kept.")
+    postgres: str = Field(
+        "DATABASE_URL", description="postgres: environment variable that holds postgresql://user:password@host/name."
+    )
     keep_versions: int = Field(10, ge=1, le=1000, description="Versions of the knowledge that can be searched again.")
     passages: int = Field(5, ge=1, le=50, description="How many passages the model is given.")
     context_tokens: int | None = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from groundtune.knowledge.access import AccessRules
 from groundtune.knowledge.filters import EVERYONE, Filter
-from groundtune.knowledge.knowledge_base import KnowledgeBase
+from groundtune.knowledge.knowledge_base import KnowledgeBase, OpenStore
 from groundtune.knowledge.passages import MAX_TOKENS
 from groundtune.knowledge.search_plan import Mode, SearchPlan
 from groundtune.knowledge.sync import Progress, SyncReport
@@ -16,6 +16,7 @@ __all__ = [
     "Filter",
     "KnowledgeBase",
     "Mode",
+    "OpenStore",
     "Progress",
     "SearchPlan",
     "SyncReport",

@@ -21,7 +21,7 @@ from groundtune.knowledge.reading import Item, Reading
 from groundtune.knowledge.schema import LAYOUT, Entry
 from groundtune.knowledge.search_plan import Mode, SearchPlan
 from groundtune.knowledge.searching import Search
-from groundtune.knowledge.store import EMPTY, Snapshot, Version
+from groundtune.knowledge.store import EMPTY, Snapshot, Store, Version
 from groundtune.knowledge.sync import Progress, SyncReport, bring_up_to_date
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
@@ -30,6 +30,7 @@ from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, cou
 __all__ = ["KEEP_VERSIONS", "KnowledgeBase"]
 
 KEEP_VERSIONS = 10
+OpenStore = Callable[[str, int], Store]
 
 
 class KnowledgeBase:
@@ -47,6 +48,7 @@ class KnowledgeBase:
         max_tokens: int = MAX_TOKENS,
         keep_versions: int = KEEP_VERSIONS,
         access: AccessRules | None = None,
+        open_store: OpenStore | None = None,
     ) -> None:
         """Open the knowledge base in ``folder``; nothing is read or made before it is needed.
 
@@ -56,6 +58,7 @@ class KnowledgeBase:
             max_tokens: Longest passage, in tokens of the embedding.
             keep_versions: How many versions can be searched again, the newest among them.
             access: Who may read which files; without rules everyone may read what carries no groups of its own.
+            open_store: Opens the store of a name and of vectors of so many dimensions; by default one in the folder.
         """
         self.folder = folder
         self._embedding = embedding
@@ -64,7 +67,12 @@ class KnowledgeBase:
         self._splitter = Splitter(token_source(embedding), max_tokens)
         self._recipe = f"{CHUNKING}/{self._splitter.max_tokens}/{embedding.name}"
         self._slug = hashlib.sha256(embedding.name.encode()).hexdigest()[:12]
-        self._store = LanceStore(folder / "index", f"passages-{LAYOUT}-{self._slug}", embedding.dimensions)
+        name = f"passages-{LAYOUT}-{self._slug}"
+        self._store = (
+            open_store(name, embedding.dimensions)
+            if open_store is not None
+            else LanceStore(folder / "index", name, embedding.dimensions)
+        )
         self._search = Search(embedding, folder / f"fusion-{self._slug}.json")
 
     # -- writing
@@ -151,6 +159,7 @@ class KnowledgeBase:
         try:
             yield
         finally:
+            self._store.end()
             lock.release()
 
     # -- reading

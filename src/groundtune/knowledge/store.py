@@ -128,6 +128,10 @@ class Store(Protocol):
         """Keep what is published as a version, forget all but the newest ``keep`` versions, and tend the indexes."""
         ...
 
+    def end(self) -> None:
+        """Forget the writer and let others in, whether it came to its end or not."""
+        ...
+
     def versions(self) -> list[Version]:
         """What can be searched again, newest first."""
         ...

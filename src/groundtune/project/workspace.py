@@ -151,6 +151,7 @@ class Workspace:
     def knowledge(self) -> KnowledgeBase:
         """The knowledge base, as it was last synced."""
         from groundtune.knowledge import AccessRules, KnowledgeBase
+        from groundtune.project.postgres import postgres_opener
 
         settings = self.settings.knowledge
         return KnowledgeBase(
@@ -159,6 +160,7 @@ class Workspace:
             max_tokens=settings.passage_tokens,
             keep_versions=settings.keep_versions,
             access=AccessRules(settings.groups),
+            open_store=postgres_opener(self.settings) if settings.store == "postgres" else None,
         )
 
     @cached_property

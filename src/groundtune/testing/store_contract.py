@@ -75,9 +75,11 @@ def sync_store(store: Store, documents: Iterable[Document], keep: int = 5) -> Sy
     stored = store.begin()
     reading = Reading(stored, Splitter(_EMBEDDING.tokens, 60), "recipe", AccessRules({}))
     items = reading.entries(Entry(document) for document in documents)
-    return bring_up_to_date(
+    report = bring_up_to_date(
         items, store, _EMBEDDING, stored=stored, count=lambda: None, progress=lambda *_: None, keep=keep
     )
+    store.end()
+    return report
 
 
 class StoreContract:
@@ -250,11 +252,14 @@ class StoreContract:
             if published:
                 sync_store(store, documents_for(6))
                 contents = store.begin()
+                store.end()
             dead.begin()
             rows, _ = _rows(Document(id="stray", title="", text="A stray bell.", source="stray"))
             dead.write(rows, ["d1"])
             dead.remove(["d2"])
+            dead.end()
             assert store.begin() == contents
+            store.end()
         sync_store(store, documents_for(6))
         assert self.newest(store).documents(Filter(groups=frozenset(_GROUPS))) == [f"d{n}" for n in range(6)]
 

@@ -57,7 +57,6 @@ class LanceStore:
         """See `Store`: the table returns to what is published, and what was never published goes."""
         with storage_errors(self.folder):
             table, current = self._table(), self._publications.current
-            self._added = set()
             if table is None:
                 return {}
             if current is None:
@@ -127,6 +126,10 @@ class LanceStore:
             tended = replace(current, table=number_of(table), tuning=tuning)
             if tended != current or not kept or kept[-1].name != current.name:
                 self._keep(table, tended, [version for version in kept if version.name != current.name], keep)
+
+    def end(self) -> None:
+        """See `Store`."""
+        self._added = set()
 
     def _keep(self, table: Table, current: Published, older: Sequence[Published], keep: int) -> None:
         """Tag before the file names it, untag after it no longer does: what it names is always there."""
