@@ -52,7 +52,7 @@ def test_unknown_costs_are_dashes_and_draw_nothing() -> None:
     )
     section = cost_section(forecast_costs(Assumptions().given(unknown, source="<b>nobody</b>")), prefix="c")
     assert "Nothing to draw" in section
-    assert "not known, because what they cost is not" in section
+    assert "because these numbers are not: input_price, tuned_input_price. Type in" in section
     assert "<b>nobody" not in section
     assert '<td class="number" data-system="rag" data-amount="12">–</td>' in section
 

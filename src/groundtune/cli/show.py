@@ -158,6 +158,10 @@ def decision(made: Decision) -> None:
         out.print(f"  It would change if {condition.rstrip('.')}.", style="dim")
     for note in (*result.plan.warnings, *result.notes, *made.notes):
         out.print(f"  Note: {note}", style="dim")
+    if bills := {name: bill for name, bill in made.bills.items() if bill is not None}:
+        from groundtune.economics.page import dollars
+
+        out.print(f"  Bill for a month: {', '.join(f'{name} {dollars(bill)}' for name, bill in bills.items())}")
     for name, found in made.load.items():
         at_most = "" if found.p95_at_most is None else f", at most {found.p95_at_most:.0f} with a confidence of 95 %"
         out.print(

@@ -68,11 +68,18 @@ def cost_section(forecast: CostForecast, *, prefix: str, chosen: str | None = No
             driven=driven,
             groups=_groups(forecast),
             prefix=prefix,
+            unknown=_unknown(forecast),
         )
     )
 
 
-def _curves(forecast: CostForecast, pairs: Sequence[BreakEven]) -> tuple[Markup, Markup]:
+def _unknown(forecast: CostForecast) -> list[str]:
+    """Numbers that nobody knows and that concern more than one system."""
+    quantities = forecast.assumptions.quantities
+    return [name for name, quantity in quantities.items() if quantity.likely is None and "." not in name]
+
+
+def _curves(forecast: CostForecast, pairs: Sequence[BreakEven]) -> tuple[Markup | None, Markup | None]:
     from groundtune.economics.charts import curves_chart
 
     values = likely_values(forecast.assumptions)
@@ -82,8 +89,7 @@ def _curves(forecast: CostForecast, pairs: Sequence[BreakEven]) -> tuple[Markup,
     by_volume, by_time = over_volume(values, SYSTEM_IDS, bounds), over_time(values, SYSTEM_IDS)
     marks = [(pair.volume or 0, _monthly(forecast, pair.above, pair.volume or 0)) for pair in crossings]
     if not by_volume or not by_time:
-        nothing = Markup("Nothing to draw: what the systems cost is not known.")
-        return nothing, nothing
+        return None, None
     return (
         Markup(curves_chart(by_volume, across="queries a month", up="dollars a month", logarithmic=True, marks=marks)),
         Markup(curves_chart(by_time, across="months", up="dollars in all", logarithmic=False)),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from groundtune.economics.assumptions import Assumptions
+from groundtune.economics.busy_hour import busy_p95
 from groundtune.economics.forecast import CostForecast, forecast_costs
 from groundtune.economics.measured import bill_per_month, with_measurement
+from groundtune.economics.queueing import arrivals_per_second
+from groundtune.experiment.latency import total_times
 from groundtune.project.providers import endpoint_of, own_checkpoint, prices
 from groundtune.project.workspace import Workspace
 
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
     from groundtune.experiment.results import ExperimentResult
     from groundtune.training.registry import Checkpoint
 
-__all__ = ["bills", "known_costs", "measured_costs"]
+__all__ = ["bills", "busy_hours", "known_costs", "measured_costs", "queries_per_second"]
 
 _SOURCE = "groundtune.toml"
 
@@ -45,6 +50,33 @@ def bills(forecast: CostForecast, workspace: Workspace) -> dict[str, float | Non
     if workspace.settings.constraints.queries_per_month is None:
         return {}
     return {system: bill_per_month(forecast.assumptions, system) for system in forecast.systems}
+
+
+def queries_per_second(workspace: Workspace) -> float | None:
+    """Queries that arrive in a second of the busiest hour; None where the volume is not set."""
+    volume = workspace.settings.constraints.queries_per_month
+    if volume is None:
+        return None
+    peak = known_costs(workspace).likely("peak_factor") or 1.0
+    return float(arrivals_per_second(np.asarray(float(volume)), np.asarray(peak)))
+
+
+def busy_hours(workspace: Workspace, result: ExperimentResult, *, concurrency: int) -> dict[str, float | None]:
+    """An estimate of each system's 95th percentile in the busiest hour, in milliseconds, as of `busy_p95`.
+
+    Nothing where the volume is not set.
+    """
+    per_second = queries_per_second(workspace)
+    if per_second is None:
+        return {}
+    return {
+        name: busy_p95(
+            [float(time) for time in total_times([row.answers[name] for row in result.rows])],
+            per_second=per_second,
+            slots=concurrency,
+        )
+        for name in result.systems
+    }
 
 
 def _machines(workspace: Workspace) -> dict[str, float | tuple[float, float, float] | None]:

@@ -7,13 +7,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from groundtune.economics.queueing import arrivals_per_second
 from groundtune.errors import ProjectError
 from groundtune.experiment.load import LoadPlan, LoadResult, run_load
 from groundtune.models.cached import asking_anew
-from groundtune.project.economising import known_costs
+from groundtune.project.economising import queries_per_second
 from groundtune.project.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,15 +61,14 @@ def _run_of(run: str) -> str:
 
 
 def _plan(workspace: Workspace, measuring: Measuring, seconds: float) -> LoadPlan:
-    volume = workspace.settings.constraints.queries_per_month
-    if not volume:
+    per_second = queries_per_second(workspace)
+    if not per_second:
         raise ProjectError(
             "A load run needs to know how many queries come. Write it into groundtune.toml: "
             "[constraints] queries_per_month = 200_000  (and [economics] peak_factor, if the busiest hour is known)"
         )
-    peak = known_costs(workspace).likely("peak_factor") or 1.0
     return LoadPlan(
-        per_second=float(arrivals_per_second(np.asarray(float(volume)), np.asarray(peak))),
+        per_second=per_second,
         seconds=seconds,
         slots=measuring.concurrency,
         seed=workspace.settings.experiment.seed,

@@ -66,6 +66,7 @@ def make_report(workspace: Workspace, measuring: Measuring, decision: Decision) 
         costs=decision.costs,
         bills=decision.bills,
         load=decision.load,
+        busy_hours=decision.busy_hours,
         forecast=decision.forecast,
     )
     return brief(decision.result, decision.verdict, decision.diagnosis, background)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -136,6 +137,8 @@ class Decision:
         costs: The cost model with what was measured.
         bills: US dollars a month that each of the four is billed; empty where the volume is not set.
         load: What a load run found, by system; empty where there was none.
+        busy_hours: An estimate of the 95th percentile in the busiest hour, in milliseconds (infinite: more queries than
+            can be answered); empty where the volume is not set.
         forecast: How the forecast made before the run fared; None where there was none.
     """
 
@@ -150,6 +153,7 @@ class Decision:
     costs: CostForecast | None = None
     bills: Mapping[str, float | None] = field(default_factory=dict)
     load: Mapping[str, LoadResult] = field(default_factory=dict)
+    busy_hours: Mapping[str, float | None] = field(default_factory=dict)
     forecast: ForecastScore | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -164,6 +168,9 @@ class Decision:
             "report": self.report and str(self.report),
             "bill_per_month_usd": dict(self.bills),
             "costs": self.costs and self.costs.to_json(),
+            "busy_hour_p95_ms": {
+                name: None if p95 is None or math.isinf(p95) else p95 for name, p95 in self.busy_hours.items()
+            },
             "load": {name: found.to_json() for name, found in self.load.items()},
             "forecast": self.forecast and self.forecast.to_json(),
         }

@@ -67,6 +67,7 @@ class Background:
     bills: Mapping[str, float | None] = field(default_factory=dict)
     forecast: ForecastScore | None = None
     load: Mapping[str, LoadResult] = field(default_factory=dict)
+    busy_hours: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | None, background: Background) -> Report:
@@ -80,9 +81,7 @@ def brief(result: ExperimentResult, verdict: Verdict, diagnosis: Diagnosis | Non
         retrieval=background.retrieval,
         minimum_gain=background.minimum_gain,
         recommendation=_recommendation(verdict),
-        systems=tuple(
-            _measure(system, result, verdict, background.bills.get(system.id)) for system in result.systems.values()
-        ),
+        systems=tuple(_measure(system, result, verdict, background) for system in result.systems.values()),
         effects=_effects(result),
         tuned=background.tuned,
         queries=tuple(_row(row, causes) for row in result.rows),
@@ -111,7 +110,7 @@ def _recommendation(verdict: Verdict) -> Recommendation:
     )
 
 
-def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict, bill: float | None) -> SystemMeasure:
+def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict, background: Background) -> SystemMeasure:
     return SystemMeasure(
         id=system.id,
         n=system.n,
@@ -132,7 +131,8 @@ def _measure(system: SystemResult, result: ExperimentResult, verdict: Verdict, b
         seconds_to_build=system.seconds_to_build,
         cost_per_query_usd=system.cost_per_query_usd,
         infeasible=verdict.infeasible.get(system.id, ()),
-        bill_per_month_usd=bill,
+        bill_per_month_usd=background.bills.get(system.id),
+        busy_p95_ms=background.busy_hours.get(system.id),
         cost_per_right_answer_usd=cost_per_right_answer(result, system.id),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -131,6 +132,8 @@ def _percent(value: float | None) -> str:
 def _milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
+    if math.isinf(value):
+        return "more than it can answer"
     return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
 
 

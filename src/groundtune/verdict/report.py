@@ -70,6 +70,8 @@ class SystemMeasure:
         infeasible: The constraints that it breaks, in plain words.
         bill_per_month_usd: What running it is billed at the expected volume; None where that is not known or not set.
         cost_per_right_answer_usd: What answers cost, shared among the right ones.
+        busy_p95_ms: An estimate of the 95th percentile in the busiest hour; infinite where more queries come than can
+            be answered; None where the volume is not set.
     """
 
     id: str
@@ -88,6 +90,7 @@ class SystemMeasure:
     infeasible: tuple[str, ...] = ()
     bill_per_month_usd: float | None = None
     cost_per_right_answer_usd: float | None = None
+    busy_p95_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
