@@ -102,6 +102,8 @@ def _sentence(name: str, gain: Gain) -> str:
     if gain.value is None or gain.interval is None:
         return f"{name} against {gain.over}: nothing can be said. {gain.note or ''}".rstrip()
     low, high = 100 * gain.interval.low, 100 * gain.interval.high
-    told = f"p = {gain.p:.3f}" if gain.p is not None else gain.note or "nothing differs"
+    told = gain.note or "nothing differs"
+    if gain.p is not None:
+        told = f"p = {gain.p:.3f}" if gain.p >= 0.001 else "p < 0.001"
     points = f"{100 * gain.value:+.1f} points ({low:+.1f} to {high:+.1f})"
     return f"{name} against {gain.over}, {gain.measure}: {points}, {told}"

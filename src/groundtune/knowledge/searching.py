@@ -23,9 +23,6 @@ from groundtune.records import Hit
 
 __all__ = ["Search"]
 
-_AT_ONCE = 16
-"""Candidates whose texts are read from the store together."""
-
 
 class Search:
     """Searches a snapshot of the index; safe from many threads."""
@@ -52,9 +49,9 @@ class Search:
             return [], clock.milliseconds()
         plan = how if isinstance(how, SearchPlan) else SearchPlan(mode=how)
         questions = _wordings(question, plan, clock)
-        scores = self._scores(snapshot, questions, max(k, _wanted(plan)), plan.mode, within, clock)
-        distinct = _distinct(snapshot, scores, plan.collapse)
-        hits = list(islice(distinct, max(k, _wanted(plan))))
+        wanted = max(k, _wanted(plan))
+        scores = self._scores(snapshot, questions, wanted, plan.mode, within, clock)
+        hits = list(islice(_distinct(snapshot, scores, plan.collapse, wanted), wanted))
         if plan.reranker is not None:
             with clock.timing("rerank"):
                 depth, weight = plan.rerank_depth, plan.rerank_weight
@@ -108,13 +105,14 @@ def _best_first(scores: dict[str, float]) -> list[str]:
     return sorted(scores, key=lambda id_: (-scores[id_], id_))
 
 
-def _distinct(snapshot: Snapshot, scores: dict[str, float], collapse: float) -> Iterator[Hit]:
-    """Candidates with their texts, best first; of near duplicates the first."""
+def _distinct(snapshot: Snapshot, scores: dict[str, float], collapse: float, wanted: int) -> Iterator[Hit]:
+    """Candidates with their texts, best first; of near duplicates the first. Texts are read ``wanted`` at a time."""
     ranked, distinct, rank = _best_first(scores), Distinct(collapse), 0
-    for low in range(0, len(ranked), _AT_ONCE):
-        ids = ranked[low : low + _AT_ONCE]
-        for passage, vector in zip(snapshot.passages(ids), snapshot.vectors_of(ids), strict=True):
-            if not collapse or distinct.admits(passage, vector):
+    for low in range(0, len(ranked), wanted):
+        ids = ranked[low : low + wanted]
+        vectors = snapshot.vectors_of(ids) if distinct.looks_at_vectors else [None] * len(ids)
+        for passage, vector in zip(snapshot.passages(ids), vectors, strict=True):
+            if distinct.admits(passage, vector):
                 rank += 1
                 yield Hit(rank=rank, score=scores[passage.id], passage=passage)
 
