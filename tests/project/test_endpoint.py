@@ -133,6 +133,38 @@ def test_a_repeated_experiment_asks_nothing(measured: tuple[Path, Decision, Scri
     assert again.result.run == decision.result.run
 
 
+def test_a_month_costs_what_was_measured_and_a_load_run_asks_anew(
+    measured: tuple[Path, Decision, ScriptedEndpoint], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, decision, server = measured
+    settings = folder / "groundtune.toml"
+    before = settings.read_text("utf-8")
+    # 26.28 million a month are ten a second, and a hundred in the busiest hour.
+    volume = "[constraints]\nqueries_per_month = 26_280_000\nlatency_p95_ms = 60_000\n[economics]\npeak_factor = 10\n"
+    settings.write_text(before + volume, "utf-8")
+    asked = len(server.asked)
+    assert run(["experiment", "--load", "0.7", "--json", "--project", str(folder)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["run"] == decision.result.run, "volume, limits and load do not make another comparison"
+    found = shown["load"]
+    assert set(found) == {*SYSTEM_IDS, "ours"}
+    assert found["rag"]["arrivals_per_second"] == pytest.approx(100)
+    assert found["rag"]["n"] > 20
+    assert found["rag"]["failed"] == 0
+    assert found["rag"]["concurrency"] == 4
+    assert len(server.asked) - asked >= 5 * found["rag"]["n"], "nothing came from the cache"
+    each = decision.result.systems["rag"].cost_per_query_usd
+    assert each is not None
+    assert shown["bill_per_month_usd"]["rag"] == pytest.approx(26_280_000 * each)
+    assert shown["costs"]["systems"]["rag"]["per_query_usd"][1] == pytest.approx(each)
+    assert shown["busy_hour_p95_ms"]["rag"] is None or shown["busy_hour_p95_ms"]["rag"] > 0
+    assert run(["report", "--project", str(folder)]) == 0
+    page = Path(capsys.readouterr().out.strip()).read_text("utf-8")
+    assert "Latency under load" in page
+    assert 'data-name="queries_per_month" type="number"' in page
+    settings.write_text(before, "utf-8")
+
+
 def test_no_setting_of_the_key_reaches_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
