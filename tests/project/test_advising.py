@@ -71,6 +71,21 @@ def test_what_the_project_shows_need_not_be_answered(project: Workspace) -> None
     assert forecast.cost.assumptions.likely("queries_per_month") == 3000
 
 
+def test_queries_that_are_labelled_already_cost_nothing_any_more(project: Workspace) -> None:
+    def price() -> float | None:
+        step = advise_project(Workspace(project.folder), Answers()).next_experiment
+        assert step is not None
+        return step.items["labelled queries"]
+
+    assert price() == 150, "50 queries, six minutes each, at $30 an hour"
+    rows = [{"id": f"q{n}", "question": f"what is {n}", "answers": ["a"]} for n in range(30)]
+    path = project.folder / "queries.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert price() == 60
+    path.write_text("no rows\n", encoding="utf-8")
+    assert price() == 150
+
+
 def test_an_answer_wins_over_what_the_project_shows(project: Workspace) -> None:
     forecast = advise_project(project, Answers(labelled_examples=9000))
     assert forecast.answers.labelled_examples == 9000

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import html
 import re
+from pathlib import Path
 
 import pytest
 
 from groundtune.advice import Forecast, advise, parse_answers
+from groundtune.testing.browser import WITHOUT_BROWSER, chromium, complaints, has_browser, overflows, resize
 from groundtune.verdict.advice_page import PAGE_MARK, render_advice
 
 FULL = """\
@@ -65,3 +67,22 @@ def test_every_kind_of_forecast_has_a_page(text: str) -> None:
     assert len(ids) == len(set(ids))
     assert forecast.sentence in words(page)
     assert "None" not in words(page)
+
+
+@pytest.mark.skipif(not has_browser(), reason=WITHOUT_BROWSER)
+def test_in_a_browser_it_fits_a_phone_and_its_costs_follow_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "forecast.html"
+    path.write_text(page_of(FULL)[1], encoding="utf-8")
+    with chromium() as browser:
+        for width in (360, 1200):
+            resize(browser, width)
+            browser.get(path.as_uri())
+            assert not overflows(browser), width
+        costs = "return document.querySelector('.cost-model table').innerText"
+        before = browser.execute_script(costs)
+        browser.execute_script(
+            "const field = document.querySelector('input[data-name=queries_per_month]');"
+            "field.value = '5000000'; field.dispatchEvent(new Event('input', { bubbles: true }))"
+        )
+        assert browser.execute_script(costs) != before
+        assert complaints(browser) == []

@@ -60,18 +60,21 @@ def path_to(system: SystemId) -> tuple[SystemId, ...]:
     return stages[system]
 
 
-def next_experiment(answers: Answers, system: SystemId, assumed: Assumptions) -> NextExperiment:
+def next_experiment(
+    answers: Answers, system: SystemId, assumed: Assumptions, *, labelled_queries: int = 0
+) -> NextExperiment:
     """The next step on the path to a system.
 
     Args:
         answers: A measured prompt baseline shortens the path.
         system: The recommended one.
         assumed: What its price is forecast from.
+        labelled_queries: Those that are there already, and cost nothing any more.
     """
     systems, says = _step(answers.prompt_baseline, system)
     queries = round(assumed.likely("evaluation_queries") or 0)
-    likely = _items(likely_values(assumed), systems)
-    drawn = _items(draw_values(assumed), systems)
+    likely = _items(likely_values(assumed), systems, labelled_queries)
+    drawn = _items(draw_values(assumed), systems, labelled_queries)
     total = np.asarray(sum(likely.values()))
     return NextExperiment(
         systems=systems,
@@ -117,10 +120,11 @@ def _missing(answers: Answers, assumed: Assumptions) -> str:
     )
 
 
-def _items(values: Mapping[str, Floats], systems: Sequence[SystemId]) -> dict[str, Floats]:
+def _items(values: Mapping[str, Floats], systems: Sequence[SystemId], labelled: int) -> dict[str, Floats]:
     """US dollars of comparing some systems once: labels, training, and what the model charges for the queries."""
     costs = {system: cost_items(values, system) for system in systems}
-    items = {"labelled queries": costs["prompt"].setup["labelled queries"]}
+    missing = np.maximum(values["evaluation_queries"] - labelled, 0)
+    items = {"labelled queries": missing * values["evaluation_minutes"] / 60 * values["label_usd_per_hour"]}
     per_query = [costs[s].per_query["tokens"] + costs[s].per_query["machines"] for s in systems]
     items["answering them"] = np.asarray(sum(per_query)) * values["evaluation_queries"]
     if "tuned" in systems:

@@ -90,6 +90,7 @@ def advise(
     shown: Mapping[str, str] | None = None,
     base: Assumptions | None = None,
     retrieval_p95_ms: float | None = None,
+    labelled_queries: int = 0,
 ) -> Forecast:
     """Forecast which of the four systems fits.
 
@@ -98,6 +99,7 @@ def advise(
         shown: By question, where an answer came from that nobody had to give.
         base: Costs and times that are known already.
         retrieval_p95_ms: What retrieval was measured to take, in place of the published figure.
+        labelled_queries: Those that are there already to measure on.
     """
     rules, known = load_rules(retrieval_p95_ms), answers.known()
     weighed, assumed = weigh(known, rules), assume(answers, base)
@@ -121,7 +123,9 @@ def advise(
         notes=tuple(note for note in rules.note if system and note.technique in _techniques(system)),
         warnings=tuple(limit_warnings(answers, system, cost, latency)) if system else (),
         path=path_to(system) if system else (),
-        next_experiment=next_experiment(answers, system, assumed) if system else None,
+        next_experiment=next_experiment(answers, system, assumed, labelled_queries=labelled_queries)
+        if system
+        else None,
         cost=cost,
         latency=latency,
     )

@@ -83,7 +83,7 @@ def show_forecast(forecast: Forecast, page: Path | None) -> None:
 
 def _price(step: NextExperiment) -> str:
     if step.usd[1] is not None:
-        return f"It costs {_range(step.usd)}, labelling included."
+        return f"It costs {_range(step.usd)}, what is still to be labelled included."
     known = ", ".join(f"{name} ${usd:,.0f}" for name, usd in step.items.items() if usd is not None)
     missing = " and ".join(name for name, usd in step.items.items() if usd is None)
     return f"It costs: {known}; not known: {missing}."

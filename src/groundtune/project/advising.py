@@ -12,7 +12,7 @@ from groundtune.advice.answers import Answers, refuse_contradictions
 from groundtune.advice.forecast import Forecast, advise
 from groundtune.advice.scoring import ForecastScore, Measured, compare
 from groundtune.advice.wire import forecast_json
-from groundtune.errors import ProjectError
+from groundtune.errors import ProjectError, UserError
 from groundtune.project.economising import known_costs
 from groundtune.project.workspace import Workspace, fingerprint
 from groundtune.settings import Constraints
@@ -93,6 +93,7 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
         shown={key: where for key, (_, where) in shown.items()},
         base=_assumptions(workspace),
         retrieval_p95_ms=_retrieval_p95(workspace),
+        labelled_queries=_labelled_queries(workspace),
     )
     _keep(workspace, forecast)
     return forecast
@@ -158,6 +159,16 @@ def _documents(workspace: Workspace) -> int | None:
         return count_files(workspace) or None
     except ProjectError:
         return None
+
+
+def _labelled_queries(workspace: Workspace) -> int:
+    """How many queries can be measured on; 0 where the file is missing or cannot be used (`check` says why)."""
+    from groundtune.experiment.queries import is_labelled
+
+    try:
+        return sum(is_labelled(query) for query in workspace.queries)
+    except UserError:
+        return 0
 
 
 def _assumptions(workspace: Workspace) -> Assumptions:
