@@ -110,3 +110,47 @@ def test_a_measured_latency_of_retrieval_replaces_the_published_one() -> None:
     answers = known({"latency_p95_ms": 50, "knowledge_changes": "weekly"})
     assert weigh(answers, RULES).system not in ("rag", "tuned_rag")
     assert weigh(answers, load_rules(retrieval_p95_ms=20)).system == "rag"
+
+
+def test_without_any_answer_the_order_is_that_of_trying() -> None:
+    assert weigh({}, RULES).scores == {"prompt": 1, "rag": 0, "tuned": -1, "tuned_rag": -2}
+
+
+FINER: list[tuple[SystemId, dict[str, Any], dict[str, Any]]] = [
+    ("rag", {"knowledge_needed": "domain", "knowledge_changes": "never"}, {"knowledge_needed": "domain"}),
+    ("rag", {"knowledge_needed": "domain"}, {}),
+    ("rag", {}, {"knowledge_needed": "general"}),
+    ("rag", {"knowledge_needed": "general"}, {"knowledge_needed": "none"}),
+    ("rag", {"knowledge_changes": "monthly"}, {"knowledge_changes": "yearly"}),
+    ("rag", {"corpus_documents": 1}, {"corpus_documents": 0}),
+    ("rag", {"corpus_documents": 1000}, {"corpus_documents": 999}),
+    ("rag", {"corpus_documents": 100_000}, {"corpus_documents": 99_999}),
+    ("tuned", {"labelled_examples": 500}, {"labelled_examples": 499}),
+    ("tuned", {"labelled_examples": 1000}, {"labelled_examples": 999}),
+    ("tuned", {"labelled_examples": 5000}, {"labelled_examples": 4999}),
+    ("tuned", {"labelled_examples": 600, "label_quality": "good"}, {"labelled_examples": 600}),
+    ("tuned", {"format_strictness": "preferred"}, {"format_strictness": "none"}),
+    ("tuned", {"task": "code", "behaviour": ["reasoning"]}, {"task": "write", "behaviour": ["reasoning"]}),
+    ("tuned", {"task": "summarise", "behaviour": ["format"]}, {"task": "write", "behaviour": ["format"]}),
+    ("tuned", {"time_to_launch_weeks": 4}, {"time_to_launch_weeks": 3}),
+    ("tuned", {"base_model_changes_per_year": 3}, {"base_model_changes_per_year": 4}),
+    (
+        "tuned",
+        {"budget_month_usd": 500, "knowledge_changes": "monthly"},
+        {"budget_month_usd": 499, "knowledge_changes": "monthly"},
+    ),
+    ("tuned_rag", {"behaviour": ["tone"], "knowledge_needed": "domain"}, {"behaviour": ["tone"]}),
+    ("prompt", {"prompt_baseline": 0.95}, {"prompt_baseline": 0.94}),
+]
+
+
+@pytest.mark.parametrize(("system", "more", "less"), FINER)
+def test_each_threshold_moves_its_system(system: SystemId, more: dict[str, Any], less: dict[str, Any]) -> None:
+    assert weigh(known(more), RULES).scores[system] > weigh(known(less), RULES).scores[system]
+
+
+def test_knowing_and_behaving_together_count_for_more_than_apart() -> None:
+    both = weigh(known({"behaviour": ["tone"], "knowledge_needed": "domain"}), RULES).scores
+    apart = weigh({}, RULES).scores
+    gain = (both["rag"] - apart["rag"]) + (both["tuned"] - apart["tuned"])
+    assert both["tuned_rag"] - apart["tuned_rag"] > gain
