@@ -46,6 +46,16 @@ def test_without_scripts_everything_is_there_to_read() -> None:
     assert re.search(r'data-name="label_minutes"[^>]* disabled', section)
 
 
+def test_old_facts_cost_points_where_knowledge_changes() -> None:
+    changing = cost_section(forecast_costs(Assumptions().with_knowledge_changes("weekly")), prefix="c")
+    assert "where 0.71 % of the facts change in a day" in changing
+    # After 30 days: 1 - (1 - exp(-x)) / x with x = 0.05 * 52 / 365 * 30.
+    assert '<td class="number">10.0</td>' in changing
+    assert "train again at least every 8 days" in changing
+    still = cost_section(forecast_costs(Assumptions().with_knowledge_changes("never")), prefix="c")
+    assert "old facts" not in still
+
+
 def test_unknown_costs_are_dashes_and_draw_nothing() -> None:
     unknown: dict[str, float | tuple[float, float, float] | None] = dict.fromkeys(
         ("input_price", "tuned_input_price"), None

@@ -68,6 +68,7 @@ def cost_section(forecast: CostForecast, *, prefix: str, chosen: str | None = No
             driven=driven,
             groups=_groups(forecast),
             prefix=prefix,
+            freshness=forecast.freshness,
             unknown=_unknown(forecast),
         )
     )
@@ -159,6 +160,11 @@ def _count(value: float | None) -> str:
     return "unknown" if value is None else f"{value:,.0f}"
 
 
+def _interval_days(days: float) -> str:
+    """Days between two trainings, rounded down, so that what is promised holds."""
+    return "day" if days < 2 else f"{math.floor(days):,} days"
+
+
 def _plain(value: float | None) -> str:
     """A number as a field of a form takes it; empty where it is not known."""
     return "" if value is None else f"{value:.0f}" if float(value).is_integer() else repr(float(value))
@@ -173,6 +179,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=_count, plain=_plain, breaks=_breaks)
+    environment.filters.update(count=_count, plain=_plain, breaks=_breaks, interval_days=_interval_days)
     environment.globals.update(amount=_amount, thousand=_thousand, dash=_DASHES.__getitem__)
     return environment
