@@ -148,12 +148,14 @@ def prices(workspace: Workspace, tuned: Checkpoint | None) -> Mapping[str, Price
 
 
 def is_local(workspace: Workspace) -> bool:
-    """Whether every model of the four systems runs on this machine."""
+    """Whether every model of the four systems and of their search runs on this machine."""
     settings = workspace.settings.model
     answers_here = settings.provider != "openai" or endpoint_of(settings).is_local
     embedding = settings.embedding
     embeds_here = embedding.provider == "embedded" or endpoint_of(settings, embedding.base_url, embedding.key).is_local
-    return answers_here and embeds_here
+    reranker = settings.reranker
+    reranks_here = reranker.provider != "http" or endpoint_of(settings, reranker.base_url, reranker.key).is_local
+    return answers_here and embeds_here and reranks_here
 
 
 def _embedded(workspace: Workspace, checkpoint: Path | None) -> Model:

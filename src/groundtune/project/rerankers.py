@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groundtune.project.providers import local_name
+
 if TYPE_CHECKING:
     from groundtune.models import Reranker
     from groundtune.project.workspace import Workspace
     from groundtune.settings import RerankerSettings
     from groundtune.training.registry import Checkpoint
 
-__all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_of", "tuned_reranker"]
+__all__ = ["READER_WEIGHT", "embedded_reranker", "rerank_weight", "reranker_at", "reranker_of"]
 
 READER_WEIGHT = 0.1
 """Share of the untuned reader's score beside the ranking's: alone it orders worse than the ranking does, see
@@ -32,9 +34,7 @@ def reranker_of(workspace: Workspace) -> Reranker | None:
     if settings.provider == "auto":
         return _tuned(workspace)
     if settings.provider == "transformers":
-        from groundtune.models.transformers.reranking import SentenceReranker
-
-        return SentenceReranker.load(_path(workspace, settings.name))
+        return reranker_at(workspace, _by_path(workspace, settings))
     return _endpoint(settings) if settings.provider == "http" else None
 
 
@@ -50,40 +50,52 @@ def rerank_weight(workspace: Workspace) -> float:
     settings = workspace.settings.model.reranker
     if settings.weight is not None:
         return settings.weight
-    if settings.provider not in ("auto", "embedded"):
-        return 1.0
     found = _in_use(workspace)
-    return (found.card.metrics.get("weight") if found else None) or READER_WEIGHT
+    tuned = found.card.metrics.get("weight") if found else None
+    return tuned or (READER_WEIGHT if settings.provider in ("auto", "embedded") else 1.0)
 
 
-def tuned_reranker(workspace: Workspace, checkpoint: Checkpoint) -> Reranker:
-    """A tuned embedded reranker.
+def reranker_at(workspace: Workspace, folder: Path) -> Reranker:
+    """The reranker in a folder: an embedded checkpoint, or a cross-encoder of sentence-transformers.
 
     Raises:
-        WeightsError: when its weights are damaged.
+        MissingExtra: when it needs a part that is not installed.
+        WeightsError: when its weights are missing or damaged.
     """
-    from groundtune.models.embedded.rerank import TunedReranker
+    if (folder / "checkpoint.json").is_file():
+        from groundtune.models.embedded.rerank import TunedReranker
 
-    return TunedReranker.load(workspace.weights, checkpoint.folder)
+        return TunedReranker.load(workspace.weights, folder)
+    from groundtune.models.transformers.reranking import SentenceReranker
+
+    return SentenceReranker.load(folder)
 
 
 def _tuned(workspace: Workspace) -> Reranker | None:
     found = _in_use(workspace)
-    return tuned_reranker(workspace, found) if found else None
+    return reranker_at(workspace, found.folder) if found else None
+
+
+def _by_path(workspace: Workspace, settings: RerankerSettings) -> Path:
+    """The cross-encoder that the settings name, or what was tuned from it and is in use."""
+    found = _in_use(workspace)
+    return found.folder if found else Path(local_name(workspace, settings.name))
 
 
 def _in_use(workspace: Workspace) -> Checkpoint | None:
+    """The tuned reranker that is in use, as far as the settings ask for one and it was tuned from what they name."""
     from groundtune.training.registry import promoted
 
-    return promoted(workspace.home / "models", "reranker")
+    settings = workspace.settings.model.reranker
+    if settings.provider in ("off", "http"):
+        return None
+    found = promoted(workspace.home / "models", "reranker")
+    if settings.provider == "transformers" and found is not None and found.card.base_name != settings.name:
+        return None
+    return found
 
 
 def _endpoint(settings: RerankerSettings) -> Reranker:
     from groundtune.models.openai.reranking import EndpointReranker
 
     return EndpointReranker(settings.name, settings.base_url, settings.key, form=settings.form)
-
-
-def _path(workspace: Workspace, name: str) -> Path:
-    inside = workspace.folder / name
-    return inside if inside.is_dir() else Path(name).expanduser()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groundtune.errors import GateClosed
+from groundtune.project.providers import local_name
 from groundtune.project.recipes import Bench, Made
+from groundtune.project.rerankers import reranker_at
 from groundtune.training.rows import answering, locate
 
 if TYPE_CHECKING:
@@ -49,15 +52,44 @@ def tune_embedding_of(bench: Bench) -> Made:
 
 
 def tune_reranker_of(bench: Bench) -> Made:
-    """The embedded reranker, from questions with passages that answer them and near ones that do not."""
+    """The project's reranker, from questions with passages that answer them and near ones that do not.
+
+    That is the cross-encoder that the settings name by path, else the embedded one.
+    """
+    _answered(bench.cases)
+    rows = [_with_negatives(case) for case in bench.cases if answering(case)]
+    dev = [_with_negatives(case) for case in bench.dev if answering(case)]
+    if bench.workspace.settings.model.reranker.provider == "transformers":
+        return _tuned_by_path(bench, rows, dev)
+    return _tuned_embedded(bench, rows, dev)
+
+
+def _tuned_by_path(bench: Bench, rows: Sequence[RetrievalRow], dev: Sequence[RetrievalRow]) -> Made:
+    from groundtune.models.transformers import weights_sha256
+    from groundtune.training.reranker import tune_reranker
+    from groundtune.training.sentence_trainer import Places, RetrievalRecipe
+
+    name = bench.workspace.settings.model.reranker.name
+    base = Path(local_name(bench.workspace, name))
+    tuned = tune_reranker(
+        rows,
+        dev,
+        recipe=RetrievalRecipe(seed=bench.seed),
+        places=Places(base=base, state=bench.state, out=bench.made),
+        progress=lambda done, total: bench.progress("Tuning the reranker", done, total),
+    )
+    metrics = {"dev": tuned.dev, "dev before": tuned.before, "weight": _best_weight(bench)}
+    return Made(metrics=metrics, base=weights_sha256(base), base_name=name)
+
+
+def _tuned_embedded(bench: Bench, rows: Sequence[RetrievalRow], dev: Sequence[RetrievalRow]) -> Made:
     from groundtune.models.embedded.checkpoint import CheckpointCard, write_checkpoint
     from groundtune.training.embedded_reranker import RERANKER_SCHEDULE, tune_embedded_reranker
 
     base = bench.workspace.weights
-    _answered(bench.cases)
     tuned = tune_embedded_reranker(
-        [_with_negatives(case) for case in bench.cases if answering(case)],
-        [_with_negatives(case) for case in bench.dev if answering(case)],
+        rows,
+        dev,
         base=base,
         tokens=bench.workspace.encoder.tokens,
         schedule=replace(RERANKER_SCHEDULE, seed=bench.seed),
@@ -104,7 +136,6 @@ def _with_negatives(case: TrainingRow) -> RetrievalRow:
 
 def _best_weight(bench: Bench) -> float:
     """The share of the tuned score with the best order on the queries that the training was stopped by."""
-    from groundtune.models.embedded.rerank import TunedReranker
     from groundtune.project.tuned_retrieval import best_weight
 
-    return best_weight(bench.workspace, TunedReranker.load(bench.workspace.weights, bench.made), WEIGHTS)
+    return best_weight(bench.workspace, reranker_at(bench.workspace, bench.made), WEIGHTS)

@@ -13,7 +13,7 @@ from groundtune.knowledge.fusion import ndcg
 from groundtune.knowledge.passages import embedded_text
 from groundtune.knowledge.reranking import mixed
 from groundtune.project.indexing import index_sources
-from groundtune.project.rerankers import tuned_reranker
+from groundtune.project.rerankers import reranker_at
 from groundtune.project.retrieving import search_with
 from groundtune.project.workspace import Workspace
 from groundtune.records import Query
@@ -81,7 +81,7 @@ def examine_retrieval(workspace: Workspace, checkpoint: Checkpoint, progress: Pr
     else:
         weight = checkpoint.card.metrics.get("weight")
         after = replace(
-            plan, reranker=tuned_reranker(workspace, checkpoint), rerank_weight=weight or plan.rerank_weight
+            plan, reranker=reranker_at(workspace, checkpoint.folder), rerank_weight=weight or plan.rerank_weight
         )
     old = _values(workspace, plan, progress, "Searching without it")
     new = _values(tuned, after, progress, "Searching with it")

@@ -179,7 +179,10 @@ def determinants(workspace: Workspace, kind: str) -> dict[str, Any]:
         "knowledge": workspace.knowledge.version,
         "fusion": workspace.knowledge.alpha,
         "embedding": workspace.embedding.name,
+        "search": _search(workspace, kind),
     }
+    if kind == "reranker" and settings.model.reranker.provider == "transformers":
+        return shared | {"seed": settings.training.seed, "base": settings.model.reranker.name}
     if kind in ("generator", "hosted"):
         model = settings.model
         training = settings.training.model_dump(mode="json")
@@ -188,6 +191,14 @@ def determinants(workspace: Workspace, kind: str) -> dict[str, Any]:
     from groundtune.models.embedded.shipped import READER_SHA256
 
     return shared | {"seed": settings.training.seed, "base": workspace.weights.sha256, "reader": READER_SHA256}
+
+
+def _search(workspace: Workspace, kind: str) -> list[Any]:
+    """What decides which passages a case comes with."""
+    plan = without_reranker(workspace) if kind in RETRIEVAL else workspace.plan
+    reads = [plan.reranker.name, plan.rerank_depth, plan.rerank_weight] if plan.reranker else None
+    rewrites = workspace.settings.knowledge.rewrite
+    return [plan.mode, plan.collapse, plan.per_document, plan.mmr, plan.fetch_k, rewrites, reads]
 
 
 def _base(workspace: Workspace, kind: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from groundtune.errors import MissingExtra, WeightsError
+from groundtune.models.transformers.fingerprint import weights_sha256
 
 __all__ = ["SentenceReranker"]
 
@@ -47,7 +47,7 @@ class SentenceReranker:
             raise WeightsError(f"{folder} holds no cross-encoder that can be used: {error}") from error
         if encoder.num_labels != 1:
             raise WeightsError(f"{folder} gives {encoder.num_labels} scores for a pair; a reranker gives one.")
-        return cls(encoder, f"transformers/{folder.name}@{_fingerprint(folder)}")
+        return cls(encoder, f"transformers/{folder.name}@{weights_sha256(folder)[:12]}")
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """How well each text answers the question, as the weights were trained to say it."""
@@ -56,12 +56,3 @@ class SentenceReranker:
         pairs = [(question, text) for text in texts]
         with self._turn:
             return [float(score) for score in self._encoder.predict(pairs, batch_size=_BATCH, show_progress_bar=False)]
-
-
-def _fingerprint(folder: Path) -> str:
-    """Names the weights: a hash over the sizes and contents of their files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:12]
