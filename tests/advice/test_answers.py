@@ -20,15 +20,16 @@ latency_p95_ms = inf
 prompt_baseline = 1.2
 regulated = "yes"
 corpus_documents = 2.5
+queries_per_month = 1_000_000_000_001
 """
 
 
 def test_all_faults_are_named_at_once_with_line_and_allowed_values() -> None:
     with pytest.raises(AnswersError) as caught:
         parse_answers(WRONG, "a.toml")
-    assert [fault.line for fault in caught.value.faults] == [1, 2, 4, 5, 6, 7, 8, 9, 10]
+    assert [fault.line for fault in caught.value.faults] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
     message = str(caught.value)
-    assert message.startswith("a.toml: 9 faults")
+    assert message.startswith("a.toml: 10 faults")
     assert "'code', 'chat' or 'summarise'" in message
     assert "allowed here: task, " in message
     assert 'set citations_required = false, or knowledge_needed to "general"' in message

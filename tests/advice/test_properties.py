@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from groundtune.advice import Answers, advise
@@ -102,6 +102,8 @@ def check_forecast(known: dict[str, Any]) -> None:
 
 
 @settings(max_examples=12)
+@example({"queries_per_month": 30_935_199})
+@example({"queries_per_month": 10**12, "base_model_changes_per_year": 366.0, "labelled_examples": 10**9})
 @given(answer_sets())
 def test_a_forecast_is_whole_whatever_is_answered(known: dict[str, Any]) -> None:
     check_forecast(known)

@@ -102,6 +102,13 @@ def test_an_answer_against_what_the_project_shows_is_named(project: Workspace) -
     ]
 
 
+def test_what_a_project_shows_must_be_possible_too(project: Workspace) -> None:
+    text = SETTINGS.replace("3000", "9_000_000_000_000")
+    (project.folder / "groundtune.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(AnswersError, match=r"queries_per_month, from \[constraints\] queries_per_month: "):
+        advise_project(Workspace(project.folder), Answers())
+
+
 def test_a_project_that_holds_nothing_yet_can_be_advised(tmp_path: Path) -> None:
     (tmp_path / "groundtune.toml").write_text('[project]\nname = "new"\n', encoding="utf-8")
     assert Project.open(tmp_path).advise().answers.known() == {"task": "answer"}

@@ -49,12 +49,14 @@ class Answers(BaseModel):
     format_strictness: Literal["none", "preferred", "guaranteed"] | None = Field(
         None, description="How strictly a reply must keep a format."
     )
-    labelled_examples: Count | None = Field(None, description="Questions with ideal answers, ready to train on.")
+    labelled_examples: Count | None = Field(
+        None, le=10**9, description="Questions with ideal answers, ready to train on."
+    )
     label_quality: Literal["unknown", "poor", "good"] | None = Field(None, description="How good these are.")
     prompt_baseline: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="Share that a good prompt solves today, 0 to 1."
     )
-    queries_per_month: Count | None = Field(None, description="Expected volume.")
+    queries_per_month: Count | None = Field(None, le=10**12, description="Expected volume.")
     latency_p95_ms: Positive | None = Field(None, description="95 % of answers must come within this time.")
     offline: bool | None = Field(None, description="Whether nothing may leave the machine.")
     budget_setup_usd: Amount | None = Field(None, description="Most that setting up may cost.")
@@ -62,7 +64,9 @@ class Answers(BaseModel):
     team_ml: Level | None = Field(None, description="Experience with training models.")
     team_search: Level | None = Field(None, description="Experience with search.")
     time_to_launch_weeks: Positive | None = Field(None, description="Weeks until it must run.")
-    base_model_changes_per_year: Amount | None = Field(None, description="How often the base model is exchanged.")
+    base_model_changes_per_year: Amount | None = Field(
+        None, le=366, description="How often the base model is exchanged."
+    )
 
     def known(self) -> dict[str, Any]:
         """The questions that were answered, with their answers."""

@@ -23,7 +23,8 @@ def chance_to_wait(load: Floats, slots: Floats) -> Floats:
         slots: Queries answered at the same time; a part of one counts as none.
     """
     whole = np.maximum(np.floor(slots), 1)
-    blocked = poisson.pmf(whole, load) / poisson.cdf(whole, load)  # Erlang B
+    served = np.minimum(load, whole)  # far above it both are 0
+    blocked = poisson.pmf(whole, served) / poisson.cdf(whole, served)  # Erlang B
     with np.errstate(divide="ignore", invalid="ignore"):
         waits = blocked / (1 - load / whole * (1 - blocked))
     return np.asarray(np.where(load >= whole, 1.0, waits))

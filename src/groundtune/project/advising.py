@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from groundtune.advice.answers import Answers, refuse_contradictions
 from groundtune.advice.forecast import Forecast, advise
 from groundtune.advice.scoring import ForecastScore, Measured, compare
 from groundtune.advice.wire import forecast_json
-from groundtune.errors import ProjectError, UserError
+from groundtune.errors import AnswersError, Fault, ProjectError, UserError
 from groundtune.project.economising import known_costs
 from groundtune.project.workspace import Workspace, fingerprint
 from groundtune.settings import Constraints
@@ -86,8 +88,7 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
         AnswersError: when the answers and what the project shows contradict each other.
     """
     shown = {key: value for key, value in shown_by(workspace).items() if key not in given.known()}
-    answers = Answers.model_validate({**{key: value for key, (value, _) in shown.items()}, **given.known()})
-    refuse_contradictions(answers, f"The answers, with what {workspace.folder} shows")
+    answers = _together(given, shown, f"The answers, with what {workspace.folder} shows")
     forecast = advise(
         answers,
         shown={key: where for key, (_, where) in shown.items()},
@@ -97,6 +98,18 @@ def advise_project(workspace: Workspace, given: Answers) -> Forecast:
     )
     _keep(workspace, forecast)
     return forecast
+
+
+def _together(given: Answers, shown: Mapping[str, tuple[Any, str]], path: str) -> Answers:
+    """Answers with what the project shows, refused where that is impossible or a contradiction."""
+    try:
+        answers = Answers.model_validate({**{key: value for key, (value, _) in shown.items()}, **given.known()})
+    except ValidationError as error:
+        wrong = [(str(detail["loc"][0]), detail["msg"]) for detail in error.errors()]
+        faults = [Fault(None, f"{key}, from {shown[key][1]}: {reason}") for key, reason in wrong]
+        raise AnswersError(path, faults, "Correct the project, or answer these questions yourself.") from None
+    refuse_contradictions(answers, path)
+    return answers
 
 
 def score_forecast(workspace: Workspace, result: ExperimentResult, verdict: Verdict) -> ForecastScore | None:
