@@ -71,7 +71,7 @@ def test_facts_that_change_all_the_time_cannot_be_trained_and_their_cost_is_not_
     assert "not known" in found.sentence
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(first=st.floats(1, 30), more=st.floats(1.05, 4))
 def test_dearer_labels_never_lower_the_volume_from_which_tuning_pays(first: float, more: float) -> None:
     volumes = [pair(assumed(label_minutes=minutes), "rag", "tuned").volume for minutes in (first, first * more)]

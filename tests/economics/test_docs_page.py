@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from groundtune.settings import parse_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "economics.md"
@@ -24,6 +26,7 @@ def test_the_settings_are_settings() -> None:
     assert settings.constraints.queries_per_month == 200_000
 
 
+@pytest.mark.slow
 def test_the_program_prints_break_evens_and_a_chance() -> None:
     ran = subprocess.run([sys.executable, "-c", block("python")], capture_output=True, text=True, check=True)
     lines = ran.stdout.splitlines()

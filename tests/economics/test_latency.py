@@ -83,6 +83,7 @@ def test_a_time_that_nobody_knows_gives_no_chance() -> None:
     json.dumps(forecast.to_json(), allow_nan=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(limit=st.floats(100, 20_000), more=st.floats(1, 5), name=st.sampled_from(["token_ms", "queries_per_month"]))
 def test_a_wider_limit_helps_and_slower_or_more_does_not(limit: float, more: float, name: str) -> None:
@@ -92,3 +93,12 @@ def test_a_wider_limit_helps_and_slower_or_more_does_not(limit: float, more: flo
     low, likely, high = plain[name].range
     slower = plain.given({name: (low * more, likely * more, high * more)}, source="a test")
     assert (forecast_latency(slower, limit).chance("rag") or 0) <= chance
+
+
+def test_a_longer_answer_or_prompt_never_helps() -> None:
+    chances = [forecast_latency(Assumptions().for_task(task), 2500).chance("rag") or 0 for task in ("classify", "code")]
+    assert chances[0] > chances[1]
+    p95 = [forecast_latency(assumed(**{"input_tokens.rag": tokens})).systems["rag"].total for tokens in (500, 5000)]
+    assert p95[0] is not None
+    assert p95[1] is not None
+    assert p95[0][1] < p95[1][1]

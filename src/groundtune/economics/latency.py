@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -133,8 +134,7 @@ def _system(
 
 def _answers(v: Mapping[str, Floats], system: str) -> tuple[Floats, Floats, Floats]:
     """Milliseconds of single answers until the first token and in all, shape (draws, answers), and the load."""
-    generator = np.random.default_rng(_SEED)
-    shape = (v["spread"].size, _ANSWERS)
+    normal, uniform = _noise(v["spread"].size)
     parts = stages(v, system)
     total = np.asarray(sum(parts.values()))
     # A lognormal time whose 95th percentile is ``spread`` times its median: sigma = ln(spread) / 1.645.
@@ -143,12 +143,18 @@ def _answers(v: Mapping[str, Floats], system: str) -> tuple[Floats, Floats, Floa
     variation = np.sqrt(np.expm1(sigma**2))
     arriving = arrivals_per_second(v["queries_per_month"], v["peak_factor"])
     used = arriving * service / 1000
-    stretched = np.exp(sigma[:, None] * generator.standard_normal(shape))
-    waits = drawn_waits(
-        generator.random(shape), used[:, None], v["slots"][:, None], service[:, None], variation[:, None]
-    )
+    stretched = np.exp(sigma[:, None] * normal)
+    waits = drawn_waits(uniform, used[:, None], v["slots"][:, None], service[:, None], variation[:, None])
     before = total - parts["writing"]
     return before[:, None] * stretched + waits, total[:, None] * stretched + waits, used / np.floor(v["slots"])
+
+
+@cache
+def _noise(draws: int) -> tuple[Floats, Floats]:
+    """Standard normal and uniform numbers, shape (draws, answers), the same for all systems."""
+    generator = np.random.default_rng(_SEED)
+    shape = (draws, _ANSWERS)
+    return generator.standard_normal(shape), generator.random(shape)
 
 
 def _percentile(times: Floats) -> Floats:
