@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,16 +62,20 @@ def discover(
 
 
 def _each_once(sources: Sequence[str], root: Path, cache: Path, rules: Rules, refresh: bool) -> Iterator[Found]:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     ids: set[str] = set()
+    folder = lru_cache(maxsize=None)(os.path.realpath)
     for source in sources:
         for found in _found(source, root, cache, rules, refresh):
             if isinstance(found, Failure):
                 yield found
                 continue
-            if found.path.resolve() in seen:
+            # Of thousands of files few are links: the folder is looked up once.
+            linked = os.path.islink(found.path)
+            place = os.path.realpath(found.path) if linked else f"{folder(found.path.parent)}/{found.path.name}"
+            if place in seen:
                 continue
-            seen.add(found.path.resolve())
+            seen.add(place)
             file = replace(found, id=found.source) if found.id in ids else found
             ids.add(file.id)
             yield file
