@@ -158,6 +158,13 @@ def test_a_month_costs_what_was_measured_and_a_load_run_asks_anew(
     assert shown["bill_per_month_usd"]["rag"] == pytest.approx(26_280_000 * each)
     assert shown["costs"]["systems"]["rag"]["per_query_usd"][1] == pytest.approx(each)
     assert shown["busy_hour_p95_ms"]["rag"] is None or shown["busy_hour_p95_ms"]["rag"] > 0
+    assert run(["experiment", "--project", str(folder)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"Bill for a month: prompt ${26_280_000 * (decision.result.systems['prompt'].cost_per_query_usd or 0):,.0f}"
+        in said
+    )
+    assert "Under load (100 queries a second, 4 at a time) rag: p50" in said
     assert run(["report", "--project", str(folder)]) == 0
     page = Path(capsys.readouterr().out.strip()).read_text("utf-8")
     assert "Latency under load" in page
