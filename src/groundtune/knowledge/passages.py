@@ -175,9 +175,9 @@ class _Assembly:
         return self._done
 
     def _finish(self, span: _Span) -> None:
-        """The last span: headings without text below them go to the passage before, where there is room."""
+        """The last span: headings without text below them go to the passage before, unless they fill one themselves."""
         before = self._done[-1] if self._done else None
-        if span.headings_only and before is not None and len(before) + len(span) <= self.limit * 3 // 2:
+        if span.headings_only and before is not None and len(span) <= self.limit // 2:
             before.end, before.last = span.end, span.last
         else:
             self._done.append(span)
