@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from groundtune.sources.converted import Converted, Reader
@@ -13,7 +14,7 @@ from groundtune.sources.converted import Converted, Reader
 served = 0
 
 
-def convert(data: bytes, reader: Reader) -> Converted:
+def convert(data: bytes, reader: Reader) -> Converted:  # noqa: C901 - a list of misdeeds
     global served
     served += 1
     word, _, rest = data.decode().partition(" ")
@@ -32,6 +33,11 @@ def convert(data: bytes, reader: Reader) -> Converted:
         sys.stdout.write("not a reply")
         sys.stdout.flush()
         os.write(1, b"\0\0\0\0\0\0\0\1x")
+    if word == "forge":
+        reply = rest.encode()
+        for descriptor in range(3, 20):
+            with suppress(OSError):
+                os.write(descriptor, len(reply).to_bytes(8, "big") + reply)
     if word == "write":
         Path(rest).write_text("taken over", encoding="utf-8")
     if word == "raise":

@@ -106,3 +106,35 @@ def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path: Path) -
     assert isinstance(result, Failure)
     assert (result.kind, result.hint) == ("unsupported", "Install it with: pip install 'groundtune[formats]'")
     assert "no_such_library" in result.reason
+
+
+@pytest.mark.usefixtures("in_path")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "no JSON",
+        "[]",
+        "7",
+        '{"converted": {}}',
+        '{"converted": {"title": "", "text": "", "metadata": 1, "pages": "x"}}',
+        '{"unusable": ["one"]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_process_that_was_taken_over_can_only_send_text(tmp_path: Path, reply: str) -> None:
+    failure, after = read(tmp_path, f"forge {reply}", "fine after")
+    assert isinstance(failure, Failure)
+    assert (failure.kind, "no answer that makes sense" in failure.reason) == ("hostile", True)
+    assert isinstance(after, Document)
+
+
+@pytest.mark.usefixtures("in_path")
+def test_leaving_early_does_not_wait_for_what_is_being_read(tmp_path: Path) -> None:
+    rules = Rules(limits=Limits(seconds=250, megabytes=512))
+    with Conversion(rules, registry="faulty_converters:CONVERTERS") as conversion:
+        pending = []
+        for number in range(6):
+            path = tmp_path / f"{number}.pdf"
+            path.write_text("loop", encoding="utf-8")
+            pending.append(conversion.start(SourceFile(id=path.name, path=path, source=path.name, format="pdf")))
+    assert len(pending) == 6

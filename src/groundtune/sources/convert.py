@@ -62,6 +62,7 @@ class Conversion:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._workers.interrupt()
         self._threads.shutdown(cancel_futures=True)
         self._workers.close()
 

@@ -23,6 +23,7 @@ from groundtune.sources.failure import Unusable
 
 __all__ = ["LENGTH", "main"]
 
+_THREADS = 4
 LENGTH = struct.Struct(">Q")
 """How long the message is that follows."""
 
@@ -42,10 +43,11 @@ def main(registry: str, megabytes: int) -> None:
     _limit(resource.RLIMIT_AS, megabytes * 2**20)
     module, _, name = registry.partition(":")
     converters: Mapping[str, Converter] = getattr(import_module(module), name)
+    # Ready: how long a process takes to start is not the fault of its first file.
+    _send(replies, {})
     while request := _received(sys.stdin.buffer):
-        reply = json.dumps(_reply(converters, request)).encode()
-        replies.write(LENGTH.pack(len(reply)) + reply)
-        replies.flush()
+        _limit_processor(request["seconds"])
+        _send(replies, _reply(converters, request))
 
 
 def _limit(kind: int, value: int) -> None:
@@ -53,6 +55,19 @@ def _limit(kind: int, value: int) -> None:
         resource.setrlimit(kind, (value, value))
     except (ValueError, OSError):  # macOS knows the limit on memory but does not let it be set
         return
+
+
+def _send(stream: IO[bytes], message: Mapping[str, Any]) -> None:
+    data = json.dumps(message).encode()
+    stream.write(LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def _limit_processor(seconds: float) -> None:
+    """An endless loop ends by itself when whoever asked for it was killed."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = int(used.ru_utime + used.ru_stime + _THREADS * seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _received(stream: IO[bytes]) -> dict[str, Any] | None:

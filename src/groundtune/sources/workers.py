@@ -6,8 +6,10 @@ import json
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +27,7 @@ ISOLATED = "groundtune.sources.isolated:CONVERTERS"
 """Where a worker finds its converters."""
 
 _LONGEST_REPLY = 256 * 2**20
+_START_SECONDS = 60
 # Nothing else of the environment: a worker that is taken over finds no keys.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -49,6 +52,9 @@ class Workers:
         self._limits = limits
         self._reader = reader
         self._registry = registry
+        self._closed = False
+        self._lock = threading.Lock()
+        self._running: set[_Worker] = set()
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(count):
             self._idle.put(None)
@@ -70,30 +76,44 @@ class Workers:
         worker = self._idle.get()
         try:
             while True:
-                worker = worker or _Worker(self._registry, self._limits.megabytes)
+                worker = worker or self._started()
                 try:
-                    reply = worker.ask(request, self._limits.seconds)
+                    return worker.ask(request, self._limits.seconds)
                 except _Died as died:
-                    veteran = worker.served > 0
-                    worker.stop()
+                    veteran = worker.asked > 1
+                    self._stop(worker)
                     worker = None
                     # Only a fresh process proves that it was this file: others before it may have used up the memory.
                     if veteran and not died.late:
                         continue
                     raise Unusable(died.reason(self._limits), _HOSTILE, "hostile") from None
-                return _converted(reply)
         finally:
             self._idle.put(worker)
 
+    def interrupt(self) -> None:
+        """End all processes, also those that are at work: their files come out as failures."""
+        with self._lock:
+            self._closed = True
+            for worker in self._running:
+                worker.kill()
+
     def close(self) -> None:
-        """End all processes."""
-        while True:
-            try:
-                worker = self._idle.get_nowait()
-            except queue.Empty:
-                return
-            if worker is not None:
-                worker.stop()
+        """End all processes when none is at work any more."""
+        for worker in list(self._running):
+            self._stop(worker)
+
+    def _started(self) -> _Worker:
+        with self._lock:
+            if self._closed:
+                raise Unusable("reading was stopped before its turn", "Sync again.")
+            worker = _Worker(self._registry, self._limits.megabytes)
+            self._running.add(worker)
+            return worker
+
+    def _stop(self, worker: _Worker) -> None:
+        worker.stop()
+        with self._lock:
+            self._running.discard(worker)
 
 
 _HOSTILE = (
@@ -116,7 +136,9 @@ class _Died(Exception):
             return f"it was not read within {limits.seconds:g} seconds"
         if self.memory:
             return f"reading it takes more than {limits.megabytes} MB of memory"
-        how = f"signal {-self.status}" if self.status is not None and self.status < 0 else f"status {self.status}"
+        if self.status is None:
+            return "its process gave no answer that makes sense, as one taken over by a hostile file may"
+        how = f"signal {-self.status}" if self.status < 0 else f"status {self.status}"
         return f"reading it ended its process ({how}), as a broken or hostile file or a lack of memory can do"
 
 
@@ -135,44 +157,72 @@ class _Worker:
             bufsize=0,
             start_new_session=True,
         )
-        self.served = 0
+        self.asked = 0
 
-    def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], seconds: float) -> Converted:
+        """What the process makes of one file.
+
+        Raises:
+            _Died: when it ends, is late, or answers nonsense; then it is of no more use.
+            Unusable: when the file cannot be converted.
+            OSError: when it cannot be opened.
+        """
         assert self._process.stdin is not None
+        self.asked += 1
         data = json.dumps(request).encode()
-        deadline = time.monotonic() + seconds
         try:
+            if self.asked == 1:
+                self._received(time.monotonic() + _START_SECONDS)
+            deadline = time.monotonic() + seconds
             self._process.stdin.write(LENGTH.pack(len(data)) + data)
-            length = LENGTH.unpack(self._read(LENGTH.size, deadline))[0]
-            if length > _LONGEST_REPLY:
+            reply = self._received(deadline)
+            if reply.get("memory"):
                 raise _Died(None, memory=True)
-            reply: dict[str, Any] = json.loads(self._read(length, deadline))
-        except (BrokenPipeError, ValueError):
-            raise _Died(self._process.wait()) from None
-        if reply.get("memory"):
+            return _converted(reply)
+        except BrokenPipeError:
+            raise _Died(self._status()) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise _Died(None) from None
+
+    def _received(self, deadline: float) -> dict[str, Any]:
+        length = LENGTH.unpack(self._read(LENGTH.size, deadline))[0]
+        if length > _LONGEST_REPLY:
             raise _Died(None, memory=True)
-        self.served += 1
-        return reply
+        message: dict[str, Any] = json.loads(self._read(length, deadline))
+        return message
+
+    def _status(self) -> int | None:
+        """How the process ended; None when it only closed its side."""
+        try:
+            return self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _read(self, length: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
+        poll = select.poll()
+        poll.register(self._process.stdout, select.POLLIN)
         pieces: list[bytes] = []
         missing = length
         while missing:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise _Died(None, late=True)
             piece = os.read(self._process.stdout.fileno(), min(missing, 2**20))
             if not piece:
-                raise _Died(self._process.wait())
+                raise _Died(self._status())
             pieces.append(piece)
             missing -= len(piece)
         return b"".join(pieces)
 
+    def kill(self) -> None:
+        """End the process and all that it started."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def stop(self) -> None:
-        """Kill the process and all that it started."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, 9)
+        """End the process and forget it."""
+        self.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
