@@ -10,7 +10,8 @@ from typing import get_origin
 import click
 from pydantic import BaseModel
 
-from groundtune.advice import advise, parse_answers
+from groundtune.advice import Answers, advise, parse_answers
+from groundtune.advice.questions import QUESTIONS
 from groundtune.cli import cli
 from groundtune.economics.assumptions import default_quantities
 from groundtune.economics.scenarios import SCENARIOS, Scenario
@@ -60,10 +61,26 @@ def _section(section: type[BaseModel], path: str) -> list[str]:
 
 
 def guide_page() -> str:
-    """The guide with the rules held against what the demo measured, as docs/demo.md tells it."""
+    """The guide, with every key of an answers file, and the rules held against what docs/demo.md measured."""
     page = (HERE / "guide.md").read_text(encoding="utf-8")
-    before, rest = page.split("<!-- measured -->\n")
-    return f"{before}<!-- measured -->\n{_against_demo(page)}<!-- end -->{rest.split('<!-- end -->')[1]}"
+    return _filled(_filled(page, "keys", _answer_keys()), "measured", _against_demo(page))
+
+
+def _filled(page: str, name: str, text: str) -> str:
+    """The page with this text between its two marks."""
+    before, rest = page.split(f"<!-- {name} -->\n")
+    return f"{before}<!-- {name} -->\n{text}<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
+
+
+def _answer_keys() -> str:
+    rows = ["| key | answer | asked as |", "|---|---|---|"]
+    for question in QUESTIONS:
+        for part in question.parts:
+            kind = str(Answers.model_fields[part.key].annotation)
+            answer = ", ".join(part.choices) or ("true, false" if "bool" in kind else "a number")
+            listed = f"a list of: {answer}" if part.several else answer
+            rows.append(f"| `{part.key}` | {listed} | {question.asks}{f' ({part.label})' if part.label else ''} |")
+    return "\n".join(rows) + "\n"
 
 
 def _against_demo(guide: str) -> str:

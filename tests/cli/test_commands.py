@@ -32,7 +32,7 @@ def test_help_answers_at_once_without_anything_heavy() -> None:
 
 
 def test_every_command_of_the_design_is_there() -> None:
-    wanted = "demo init check sync search ask tune experiment diagnose decide report runs models serve"
+    wanted = "demo init advise check sync search ask tune experiment diagnose decide report runs models serve"
     assert set(cli.commands) >= set(wanted.split())
 
 
