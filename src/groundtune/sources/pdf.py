@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import c_double, c_int, create_string_buffer
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import hypot
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ __all__ = ["convert_pdf"]
 _OCR_SHARE = 0.7
 _LARGER = 1.15
 _LONGEST_HEADING = 120
+_LONGEST_RUN = 3
 _LEVELS = 3
 _BOLD = 600
 _RARE = 0.3
@@ -165,8 +167,7 @@ def _written(pages: Sequence[Sequence[_Line]]) -> tuple[str, tuple[int, ...]]:
     for page in pages:
         starts.append(len(text))
         body, last = "", 0
-        for line in page:
-            level = level_of(line)
+        for line, level in zip(page, _headings(page, level_of), strict=True):
             if level and level == last and not line.apart:
                 body += f" {line.text}"
             else:
@@ -175,6 +176,13 @@ def _written(pages: Sequence[Sequence[_Line]]) -> tuple[str, tuple[int, ...]]:
             last = level
         text += f"{body.strip()}\n\n" if body.strip() else ""
     return text, tuple(starts)
+
+
+def _headings(page: Sequence[_Line], level_of: Callable[[_Line], int]) -> Iterator[int]:
+    """The heading level of each line; what runs over more than a few lines is a form or a quotation, no heading."""
+    for level, run in groupby(page, level_of):
+        lines = list(run)
+        yield from [level if len(lines) <= _LONGEST_RUN else 0] * len(lines)
 
 
 def _levels(lines: Sequence[_Line]) -> Callable[[_Line], int]:
