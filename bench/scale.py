@@ -1,0 +1,330 @@
+"""The knowledge base at size: how fast, how exact, how large, and how soon a changed document is searchable.
+
+    python bench/scale.py --data DIR [--passages 100000] [--work DIR] [--queries 200] [--direct]
+
+The texts are those of aws-docs-qa, repeated with a number in each. The vectors are synthetic: a real one of 1,024
+passages plus noise of 0.6 times its length, of length one again; questions and changed documents are embedded for real.
+Up to 200,000 passages go through a whole sync of files; more, or with --direct, are written into the store at once. The
+index is built in one process and asked in another, which is held to one core. Prints one JSON object; ``milliseconds``
+is the profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from groundtune.knowledge import KnowledgeBase
+from groundtune.knowledge.filters import EVERYONE
+from groundtune.knowledge.lance.approximate import nearest
+from groundtune.knowledge.schema import schema
+from groundtune.models.embedded.embed import EmbeddedEmbedding
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+_FROM_FILES = 200_000
+_CHUNK = 20_000
+_NOISE = 0.6
+_A_DOCUMENT = 10
+
+
+class Synthetic:
+    """The embedded model for questions and small documents; real vectors with noise for everything else."""
+
+    name = "bench/synthetic"
+
+    def __init__(self, base: NDArray[np.float32]) -> None:
+        self._real = EmbeddedEmbedding.load()
+        self._base = base
+        self._chance = np.random.default_rng(3)
+        self.dimensions = self._real.dimensions
+        self.tokens = self._real.tokens
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Real vectors."""
+        return self._real.embed(texts)
+
+    def embed_ids(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Real vectors of a few passages, synthetic ones of many."""
+        return self._real.embed_ids(ids) if len(ids) <= 64 else self.some(len(ids))
+
+    def some(self, count: int) -> NDArray[np.float32]:
+        """Synthetic vectors (count, dimensions) of length one."""
+        noise = self._chance.standard_normal((count, self.dimensions)).astype(np.float32)
+        noise *= _NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
+        vectors = self._base[self._chance.integers(0, len(self._base), count)] + noise
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def texts_of(data: Path) -> list[str]:
+    """The documents of aws-docs-qa."""
+    with gzip.open(data / "aws-docs-qa" / "documents.jsonl.gz", "rt", encoding="utf-8") as rows:
+        return [json.loads(row)["text"] for row in rows]
+
+
+def base_vectors(texts: Sequence[str], work: Path) -> NDArray[np.float32]:
+    """Real vectors of passages of 120 words; made once."""
+    kept = work / "base.npy"
+    if not kept.exists():
+        passages = [" ".join(text.split()[:120]) for text in texts[::2]][:1024]
+        np.save(kept, EmbeddedEmbedding.load().embed(passages))
+    return np.asarray(np.load(kept), np.float32)
+
+
+def write_files(texts: Sequence[str], folder: Path, passages: int) -> None:
+    """Markdown files that come to about so many passages, by 620 characters each."""
+    folder.mkdir(parents=True)
+    room, number = passages * 620, 0
+    while room > 0:
+        text = f"# Page {number}\n\nCopy {number} of this page.\n\n{texts[number % len(texts)]}"[:40_000]
+        (folder / f"{number}.md").write_text(text, encoding="utf-8")
+        room -= len(text)
+        number += 1
+
+
+def rows_of(texts: Sequence[str], synthetic: Synthetic, passages: int) -> Iterator[pa.Table]:
+    """Rows of the store, a chunk at a time: documents of ten passages of 110 words."""
+    import pyarrow as pa
+
+    words = [text.split() for text in texts if len(text.split()) > 1200]
+    columns = schema(synthetic.dimensions)
+    for low in range(0, passages, _CHUNK):
+        numbers = range(low, min(passages, low + _CHUNK))
+        said = [_said(words, number) for number in numbers]
+        names = [f"d{number // _A_DOCUMENT}" for number in numbers]
+        values: dict[str, Any] = {
+            "id": [f"{name}#{number % _A_DOCUMENT}" for name, number in zip(names, numbers, strict=True)],
+            "document": names,
+            "ordinal": [number % _A_DOCUMENT for number in numbers],
+            "source": names,
+            "title": names,
+            "headings": [[] for _ in numbers],
+            "start": [0 for _ in numbers],
+            "end": [len(text) for text in said],
+            "text": said,
+            "answer": [None for _ in numbers],
+            "page": [None for _ in numbers],
+            "page_breaks": [[] for _ in numbers],
+            "access": ["" for _ in numbers],
+            "labels": [[] for _ in numbers],
+            "indexed": said,
+            "key": [f"k{number}" for number in numbers],
+            "content": names,
+            "record": [" ".join(said[at : at + 10]) if n % 10 == 0 else None for at, n in enumerate(numbers)],
+        }
+        arrays = [pa.array(values[name], columns.field(name).type) for name in values]
+        vectors = pa.array(synthetic.some(len(numbers)).ravel())
+        arrays.append(pa.FixedSizeListArray.from_arrays(vectors, synthetic.dimensions))
+        yield pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _said(words: Sequence[Sequence[str]], number: int) -> str:
+    document = words[number % len(words)]
+    start = (number * 37) % (len(document) - 110)
+    return f"Copy {number}. {' '.join(document[start : start + 110])}"
+
+
+def build(texts: Sequence[str], work: Path, passages: int, *, direct: bool) -> dict[str, Any]:
+    """Fill a knowledge base; seconds of it all and of the upkeep alone, and its size on the disk."""
+    synthetic = Synthetic(base_vectors(texts, work))
+    knowledge = KnowledgeBase(work / "knowledge", synthetic)
+    began = time.perf_counter()
+    if not direct:
+        write_files(texts, work / "docs", passages)
+        knowledge.sync(["docs"], work)
+        written = None
+    else:
+        store = knowledge._store
+        store.begin()
+        for rows in rows_of(texts, synthetic, passages):
+            store.write(rows, [])
+        store.publish("bench", passages // _A_DOCUMENT)
+        written = time.perf_counter() - began
+        store.finish(1)
+    seconds = time.perf_counter() - began
+    size = sum(path.stat().st_size for path in (work / "knowledge").rglob("*") if path.is_file())
+    current = knowledge._store._publications.current
+    tuning = None if current is None or current.tuning is None else vars_of(current.tuning)
+    return {
+        "passages": knowledge.count(),
+        "documents": None if current is None else current.documents,
+        "build_s": round(seconds, 1),
+        "index_s": None if written is None else round(seconds - written, 1),
+        "disk_mb": round(size / 2**20),
+        "peak_rss_mb": _memory("VmHWM"),
+        "tuning": tuning,
+    }
+
+
+def vars_of(record: Any) -> dict[str, Any]:
+    """The fields of a record with slots."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def ask(data: Path, work: Path, queries: int) -> dict[str, Any]:
+    """Latency of hybrid search with the query's embedding on one core, its profile, and the recall of the vectors."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    synthetic = Synthetic(np.asarray(np.load(work / "base.npy"), np.float32))
+    knowledge = KnowledgeBase(work / "knowledge", synthetic)
+    with (data / "aws-docs-qa" / "queries.jsonl").open(encoding="utf-8") as rows:
+        questions = [json.loads(row)["question"] for row in rows]
+    questions = [questions[number % len(questions)] for number in range(queries)]
+    for question in questions[:20]:
+        knowledge.search(question)
+    timed = [knowledge.search_timed(question)[1] for question in questions]
+    totals = np.array([times["total"] for times in timed])
+    return {
+        "p50_ms": round(float(np.percentile(totals, 50)), 2),
+        "p99_ms": round(float(np.percentile(totals, 99)), 2),
+        "rss_mb": _memory("VmRSS"),
+        "milliseconds": profile(knowledge, synthetic, questions[:60], timed),
+        "recall_at_10": recall(knowledge, synthetic, sorted(set(questions))[:50]),
+    }
+
+
+def profile(
+    knowledge: KnowledgeBase, synthetic: Synthetic, questions: Sequence[str], timed: Sequence[Any]
+) -> dict[str, float]:
+    """Median milliseconds of each part, asked one after the other."""
+    snapshot = knowledge._store.snapshot()
+    assert snapshot is not None
+    parts: dict[str, list[float]] = {"dense": [], "lexical": [], "cosines": [], "passages": []}
+    for question in questions:
+        vector = synthetic.embed([question])[0]
+        dense = _timed(parts["dense"], lambda vector=vector: snapshot.dense(vector, 100, EVERYONE))
+        lexical = _timed(parts["lexical"], lambda question=question: snapshot.lexical(question, 100, EVERYONE))
+        rest = [id_ for id_ in lexical if id_ not in dense]
+        _timed(parts["cosines"], lambda rest=rest, vector=vector: snapshot.cosines(rest, vector))
+        _timed(parts["passages"], lambda dense=dense: snapshot.passages(list(dense)[:16]))
+    medians = {name: round(float(np.median(values)), 2) for name, values in parts.items()}
+    return {"embed": round(float(np.median([times["embed"] for times in timed])), 2), **medians}
+
+
+def _timed(times: list[float], work: Any) -> Any:
+    began = time.perf_counter()
+    result = work()
+    times.append(1e3 * (time.perf_counter() - began))
+    return result
+
+
+def recall(knowledge: KnowledgeBase, synthetic: Synthetic, questions: Sequence[str]) -> float:
+    """Share of the exact ten nearest of real questions that the search finds."""
+    snapshot = knowledge._store.snapshot()
+    assert snapshot is not None
+    found = 0
+    for vector in synthetic.embed(questions):
+        exact = nearest(snapshot._table, vector, 10, tuning=None)["id"].to_pylist()
+        found += len(set(exact) & set(list(snapshot.dense(vector, 100, EVERYONE))[:10]))
+    return round(found / (10 * len(questions)), 4)
+
+
+def change(work: Path, rounds: int = 5) -> dict[str, Any]:
+    """Milliseconds from a changed file to a search that finds the change, and of a sync without any change."""
+    synthetic = Synthetic(np.asarray(np.load(work / "base.npy"), np.float32))
+    knowledge = KnowledgeBase(work / "knowledge", synthetic)
+    knowledge.search("warm")
+    knowledge.sync(["docs"], work)
+    unchanged: list[float] = []
+    _timed(unchanged, lambda: knowledge.sync(["docs"], work))
+    seen = []
+    for number in range(rounds):
+        path = work / "docs" / f"{number}.md"
+        path.write_text(f"# Heron\n\nThe codeword of round {number} is heron{number}.\n", encoding="utf-8")
+        watcher = _Seen(work, synthetic, f"heron{number}")
+        began = time.perf_counter()
+        knowledge.sync(["docs"], work)
+        whole = 1e3 * (time.perf_counter() - began)
+        seen.append((1e3 * (watcher.at() - began), whole))
+    return {
+        "changed_to_searchable_ms": round(float(np.median([found for found, _ in seen])), 1),
+        "whole_sync_ms": round(float(np.median([whole for _, whole in seen])), 1),
+        "unchanged_sync_ms": round(unchanged[0], 1),
+    }
+
+
+class _Seen:
+    """Asks in a thread until a word is found, as another reader would."""
+
+    def __init__(self, work: Path, synthetic: Synthetic, word: str) -> None:
+        import threading
+
+        self._at = 0.0
+        self._knowledge = KnowledgeBase(work / "knowledge", synthetic)
+        self._knowledge.search("warm")
+        self._thread = threading.Thread(target=self._look, args=(word,))
+        self._thread.start()
+
+    def _look(self, word: str) -> None:
+        deadline = time.perf_counter() + 60
+        while time.perf_counter() < deadline:
+            if any(word in hit.passage.text for hit in self._knowledge.search(word, 3, "lexical")):
+                self._at = time.perf_counter()
+                return
+            time.sleep(0.005)
+        self._at = float("nan")
+
+    def at(self) -> float:
+        """When it was found, by the performance counter."""
+        self._thread.join()
+        return self._at
+
+
+def _memory(name: str) -> int:
+    with Path("/proc/self/status").open(encoding="ascii") as lines:
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(name))
+
+
+def _step(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
+    if arguments.step == "build":
+        return build(texts_of(arguments.data), work, arguments.passages, direct=_direct(arguments))
+    return ask(arguments.data, work, arguments.queries) if arguments.step == "ask" else change(work)
+
+
+def _direct(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.direct or arguments.passages > _FROM_FILES)
+
+
+def main() -> None:
+    """Run the steps, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--passages", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--work", type=Path, help="kept where it is named")
+    parser.add_argument("--direct", action="store_true", help="write into the store, without files")
+    parser.add_argument("--step", choices=["build", "ask", "change"])
+    arguments = parser.parse_args()
+    if arguments.step:
+        print(json.dumps(_step(arguments, arguments.work)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        work = arguments.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        found: dict[str, Any] = {}
+        for step in ("build", "ask", "change"):
+            if step == "change" and _direct(arguments):
+                continue
+            command = [sys.executable, __file__, "--step", step, "--data", str(arguments.data), "--work", str(work)]
+            command += ["--passages", str(arguments.passages), "--queries", str(arguments.queries)]
+            command += ["--direct"] if arguments.direct else []
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            found |= json.loads(done.stdout.splitlines()[-1])
+            print(f"{step}: {done.stdout.splitlines()[-1]}", file=sys.stderr)
+        print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

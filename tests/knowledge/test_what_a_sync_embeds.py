@@ -1,0 +1,73 @@
+"""A sync embeds the passages whose text is new, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundtune.knowledge import KnowledgeBase
+from groundtune.testing.embedding import HashedWords
+
+# Each part, and what stands before the first, fills a passage of 64 tokens by itself.
+PARTS = [
+    f"## Part {part}\n\n{' '.join(f'Gate {part} closes on day {day}.' for day in range(8))}\n\n" for part in range(12)
+]
+GATES = f"# Gates\n\n{' '.join(f'Mind gate number {number}.' for number in range(11))}\n\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "gates.md").write_text(GATES + "".join(PARTS), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def embedding() -> HashedWords:
+    return HashedWords()
+
+
+def test_a_changed_document_embeds_only_the_passages_whose_text_changed(project: Path, embedding: HashedWords) -> None:
+    knowledge = KnowledgeBase(project / "knowledge", embedding, max_tokens=64)
+    passages = knowledge.sync(["docs"], project).passages
+    assert embedding.embedded == passages == 13
+    changed = [*PARTS[:5], PARTS[5].replace("Gate 5", "Door 5", 1), *PARTS[6:]]
+    (project / "docs" / "gates.md").write_text(GATES + "".join(changed), encoding="utf-8")
+    report = knowledge.sync(["docs"], project)
+    assert (report.changed, report.passages) == (1, passages)
+    assert embedding.embedded == passages + 1
+    assert any("Door 5" in hit.passage.text for hit in knowledge.search("Door 5"))
+
+
+def test_text_that_moves_within_and_between_documents_is_not_embedded_again(
+    project: Path, embedding: HashedWords
+) -> None:
+    knowledge = KnowledgeBase(project / "knowledge", embedding, max_tokens=64)
+    knowledge.sync(["docs"], project)
+    embedded = embedding.embedded
+    (project / "docs" / "gates.md").write_text(GATES + "".join(PARTS[6:]), encoding="utf-8")
+    (project / "docs" / "more.md").write_text(GATES + "".join(reversed(PARTS[:6])), encoding="utf-8")
+    report = knowledge.sync(["docs"], project)
+    assert (report.added, report.changed) == (1, 1)
+    assert embedding.embedded == embedded
+
+
+def test_a_renamed_document_embeds_nothing_and_is_recognised(project: Path, embedding: HashedWords) -> None:
+    knowledge = KnowledgeBase(project / "knowledge", embedding)
+    knowledge.sync(["docs"], project)
+    embedded = embedding.embedded
+    (project / "docs" / "gates.md").rename(project / "docs" / "entrances.md")
+    report = knowledge.sync(["docs"], project)
+    assert (report.added, report.removed, report.renamed) == (1, 1, 1)
+    assert embedding.embedded == embedded
+    assert {hit.passage.document for hit in knowledge.search("Gate", 20)} == {"entrances.md"}
+
+
+def test_a_touched_file_is_unchanged_and_not_read_into_the_index(project: Path, embedding: HashedWords) -> None:
+    knowledge = KnowledgeBase(project / "knowledge", embedding)
+    version = knowledge.sync(["docs"], project).version
+    path = project / "docs" / "gates.md"
+    path.write_bytes(path.read_bytes())
+    report = knowledge.sync(["docs"], project)
+    assert (report.unchanged, report.renamed, report.version) == (1, 0, version)
