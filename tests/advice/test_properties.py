@@ -110,6 +110,7 @@ def test_a_forecast_is_whole_whatever_is_answered(known: dict[str, Any]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @settings(max_examples=200)
 @given(answer_sets())
 def test_two_hundred_forecasts_are_whole(known: dict[str, Any]) -> None:

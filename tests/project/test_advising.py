@@ -123,6 +123,11 @@ def test_the_embedded_model_is_not_forecast_to_be_as_slow_as_a_hosted_one(projec
         assert measured / 3 <= total[1] <= measured * 3, (system, total)
 
 
+def test_the_embedded_search_is_not_ruled_out_by_the_published_times(project: Workspace) -> None:
+    assert advise_project(project, Answers(latency_p95_ms=60)).recommendation == "rag"
+    assert advise_project(project, Answers(latency_p95_ms=20)).recommendation is None
+
+
 def test_a_forecast_is_kept_once_with_its_answers(project: Workspace) -> None:
     advise_project(project, Answers())
     advise_project(project, Answers())
@@ -163,6 +168,7 @@ def test_what_the_last_run_measured_replaces_what_is_assumed(project: Workspace)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_after_decide_the_report_scores_the_forecast(tmp_path: Path, cut: Callable[..., Path]) -> None:
     project = Project.open(cut(tmp_path, "help-desk", examples=60, queries=40))
     said = project.advise(Answers(latency_p95_ms=2000))

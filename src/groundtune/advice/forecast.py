@@ -98,7 +98,7 @@ def advise(
         answers: Half-filled is fine: the forecast says what the rest could change.
         shown: By question, where an answer came from that nobody had to give.
         base: Costs and times that are known already.
-        retrieval_p95_ms: What retrieval was measured to take, in place of the published figure.
+        retrieval_p95_ms: What retrieval takes here, in place of the published figure.
         labelled_queries: Those that are there already to measure on.
     """
     rules, known = load_rules(retrieval_p95_ms), answers.known()

@@ -108,11 +108,11 @@ def load_rules(retrieval_p95_ms: float | None = None) -> Rules:
     """Read the rules.
 
     Args:
-        retrieval_p95_ms: What retrieval was measured to take, in place of the published figure.
+        retrieval_p95_ms: What retrieval takes here, in place of the published figure.
     """
     data = _read()
     if retrieval_p95_ms is not None:
-        says = "Measured on this project."
+        says = "What retrieval takes here."
         data["figures"]["retrieval_p95_ms"] = {"value": retrieval_p95_ms, "says": says, "source": ["measured"]}
     figures = {name: figure["value"] for name, figure in data["figures"].items()}
     for kind in ("requirement", "rule", "conflict"):

@@ -60,7 +60,8 @@ def show_forecast(forecast: Forecast, page: Path | None) -> None:
     for requirement in forecast.requirements:
         ruled = f" Rules out: {', '.join(requirement.forbids)}." if requirement.forbids else ""
         click.echo(f"  Required: {requirement.because}{ruled} {_cited(requirement.source)}")
-    for title, speaks_for in (("For it", True), ("Against it", False)):
+    groups = (("For it", True), ("Against it", False)) if forecast.recommendation else (("What speaks", None),)
+    for title, speaks_for in groups:
         reasons = [reason.rule for reason in forecast.reasons if reason.speaks_for is speaks_for]
         if reasons:
             click.echo(f"{title}:")
@@ -69,7 +70,8 @@ def show_forecast(forecast: Forecast, page: Path | None) -> None:
     for conflict, then in forecast.conflicts:
         click.echo(f"Conflict: {conflict.because} {_cited(conflict.source)}")
         for way, system in zip(conflict.ways_out, then, strict=True):
-            click.echo(f"  • {way.does}{f' (then: {system})' if way.set else ''}.")
+            then_so = f" (then: {system or 'still none'})" if way.set else ""
+            click.echo(f"  • {way.does}{then_so}.")
     for warning in forecast.warnings:
         click.echo(f"Note: {warning}")
     _show_changes(forecast)
