@@ -85,3 +85,10 @@ def test_offers_are_named_and_the_front_is_joined() -> None:
     svg = offers_chart(offers, up="score")
     assert {"prompt", "rag", "tuned", "score", "dollars for 1,000 queries"} <= set(texts(svg))
     assert "stroke-dasharray" in svg
+
+
+def test_tiny_amounts_are_told_for_a_million_queries() -> None:
+    offers = [Offer(system=s, dollars=d, quality=96, best=s == "rag") for s, d in (("rag", 0.002), ("tuned", 0.0065))]
+    shown = texts(offers_chart(offers, up="score"))
+    assert "dollars for 1,000,000 queries" in shown
+    assert [text for text in shown if text.startswith("$")].count("$0") == 1

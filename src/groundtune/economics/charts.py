@@ -6,7 +6,7 @@ Importing Altair takes most of a second: import this module late.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,15 +121,13 @@ def drivers_chart(drivers: Sequence[Driver], names: Sequence[str], *, axis: str)
 
 def offers_chart(offers: Sequence[Offer], *, up: str) -> str:
     """Quality against cost; filled: nothing else is both cheaper and better. A line joins those."""
+    amounts = [offer.dollars for offer in offers]
+    queries = 1_000 if max(amounts) >= 0.1 else 1_000_000
     rows = [
-        {"system": o.system, "x": o.dollars, "y": o.quality, "best": o.best, "chosen": o.chosen}
+        {"system": o.system, "x": o.dollars * queries / 1000, "y": o.quality, "best": o.best, "chosen": o.chosen}
         for o in sorted(offers, key=lambda offer: offer.dollars)
     ]
-    amounts = [offer.dollars for offer in offers]
-    far_apart = min(amounts) > 0 and max(amounts) / min(amounts) > 30
-    x_scale = alt.Scale(type="log", nice=True) if far_apart else alt.Scale(zero=True, nice=True)
-    x = alt.X("x:Q", scale=x_scale, title="dollars for 1,000 queries", axis=alt.Axis(format="$,.2~f", tickCount=5))
-    y = alt.Y("y:Q", scale=alt.Scale(zero=False, nice=True), title=up, axis=alt.Axis(tickCount=5))
+    x, y = _offer_axes(rows, f"dollars for {queries:,} queries", up)
     colour = alt.condition("datum.chosen", alt.value(ACCENT), alt.value(INK))
     front = chart_of([row for row in rows if row["best"]])
     layers = [
@@ -139,5 +137,20 @@ def offers_chart(offers: Sequence[Offer], *, up: str) -> str:
     if rest := [row for row in rows if not row["best"]]:
         others = chart_of(rest).mark_point(size=80, filled=True, fill=PAPER, opacity=1, strokeWidth=2)
         layers.append(others.encode(x=x, y=y, stroke=alt.condition("datum.chosen", alt.value(ACCENT), alt.value(INK))))
-    layers.append(chart_of(rows).mark_text(align="left", dx=9, dy=-7).encode(x=x, y=y, text="system:N", color=colour))
-    return to_svg(alt.layer(*layers), width=_WIDTH, height=_HEIGHT, left=64, right=90)
+    # Names below and above in turn: of two systems that cost nearly the same the dearer one is often the better.
+    for part, up_or_down in ((rows[::2], 18), (rows[1::2], -12)):
+        if part:
+            names = chart_of(part).mark_text(align="center", dy=up_or_down)
+            layers.append(names.encode(x=x, y=y, text="system:N", color=colour))
+    return to_svg(alt.layer(*layers), width=_WIDTH, height=_HEIGHT, left=64, right=60)
+
+
+def _offer_axes(rows: Sequence[Mapping[str, Any]], across: str, up: str) -> tuple[Any, Any]:
+    """Amounts from 0, or on a logarithmic axis where they lie far apart; scores with room around them."""
+    amounts, scores = [row["x"] for row in rows], [row["y"] for row in rows]
+    far_apart = min(amounts) > 0 and max(amounts) / min(amounts) > 30
+    x_scale = alt.Scale(type="log", nice=True) if far_apart else alt.Scale(domain=[0, max(amounts) * 1.15], nice=True)
+    room = max((max(scores) - min(scores)) * 0.2, 3.0)
+    y_scale = alt.Scale(domain=[max(min(scores) - room, 0), min(max(scores) + room, 104)], zero=False, nice=False)
+    x = alt.X("x:Q", scale=x_scale, title=across, axis=alt.Axis(format="$,.2~f", tickCount=4))
+    return x, alt.Y("y:Q", scale=y_scale, title=up, axis=alt.Axis(tickCount=5))
