@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundtune.knowledge import Filter, KnowledgeBase, Mode
@@ -27,6 +27,7 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     return base
 
 
+@settings(max_examples=40)
 @given(
     caller=st.frozensets(st.sampled_from([*GROUPS, "strangers", "HR", ""])),
     mode=st.sampled_from(["dense", "lexical", "hybrid"]),
