@@ -6,6 +6,7 @@
     │   │   ├── SettingsError                    groundtune.toml
     │   │   ├── AnswersError                     answers to the questionnaire
     │   │   └── RowsError                        rows of a data file
+    │   ├── AssumptionsError                     numbers of a forecast are impossible; all faults at once
     │   └── ProjectError                         a file or folder that is needed is missing or in use
     ├── GateClosed                      exit 3   the data do not allow what was asked; says what is missing
     │   └── NotConfirmed                         nobody said yes to what would be sent, paid or promised
@@ -72,6 +73,15 @@ class AnswersError(FileFaults):
 
 class RowsError(FileFaults):
     """Rows of a data file are wrong; lists each with its line."""
+
+
+class AssumptionsError(UserError):
+    """Numbers given to a forecast cannot be used; lists every one with what is allowed."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        rows = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"These numbers cannot be used:\n{rows}\nCorrect them and run the command again.")
 
 
 class ProjectError(UserError):

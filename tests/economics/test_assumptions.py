@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from groundtune.economics.assumptions import REFRESHES, Assumptions, AssumptionsError
+from groundtune.economics.assumptions import REFRESHES, Assumptions
+from groundtune.errors import AssumptionsError
 from groundtune.models.prices import Price, find_price
 from groundtune.records import SYSTEM_IDS
 from groundtune.settings import EconomicsSettings, ModelSettings

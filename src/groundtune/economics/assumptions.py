@@ -11,11 +11,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from groundtune.errors import Fault, UserError
+from groundtune.errors import AssumptionsError, Fault
 from groundtune.models.prices import NoPrice, Price
 from groundtune.records import SYSTEM_IDS
 
-__all__ = ["REFRESHES", "Assumptions", "AssumptionsError", "Quantity", "default_quantities"]
+__all__ = ["REFRESHES", "Assumptions", "Quantity", "default_quantities"]
 
 REFRESHES: dict[str, int | None] = {"never": 0, "yearly": 1, "monthly": 12, "weekly": 52, "daily": 365, "live": None}
 """How often a year knowledge changes, by ``knowledge_changes`` of the settings; None: no training keeps up."""
@@ -32,15 +32,6 @@ _OUTPUT_TOKENS = {
 _MILLION = 1_000_000
 _DOCUMENT_TOKENS = 2000
 """Of the text that a task "summarise" reads besides the question."""
-
-
-class AssumptionsError(UserError):
-    """Some of the numbers given cannot be; lists every one with what is allowed."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        self.faults = tuple(faults)
-        rows = "\n".join(f"  {fault}" for fault in faults)
-        super().__init__(f"These numbers cannot be used:\n{rows}\nCorrect them and run the command again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class BreakEven:
 
 
 def break_evens(likely: Mapping[str, Items], drawn: Mapping[str, Items], months: int) -> tuple[BreakEven, ...]:
-    """The break-even volume of every pair of systems (METHODS: V* = (F_B - F_A) / (v_A - v_B)).
+    """The break-even volume of every pair of systems, V* = (F_B - F_A) / (v_A - v_B).
 
     Args:
         likely: Costs at the likely values, by system, shape ().

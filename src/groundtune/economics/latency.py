@@ -101,7 +101,7 @@ def forecast_latency(assumptions: Assumptions | None = None, limit_ms: float | N
 
 
 def stages(v: Mapping[str, Floats], system: str) -> dict[str, Floats]:
-    """Mean milliseconds of each stage while nobody waits (METHODS 6.3), in the order in which they happen."""
+    """Mean milliseconds of each stage while nobody waits, in the order in which they happen."""
     searching = {"embedding": v["embed_ms"], "searching": v["search_ms"], "reranking": v["rerank_ms"]}
     return {
         **(searching if system in _RETRIEVES else {}),
