@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -204,9 +205,27 @@ def test_a_broken_gzip_file_keeps_the_rows_before_the_break(tmp_path: Path) -> N
     assert last.transient
 
 
-@pytest.mark.parametrize("ending", [".md", ".html", ".rst"])
+@pytest.mark.parametrize("ending", [".md", ".html", ".rst", ".csv", ".json"])
 @pytest.mark.parametrize(
-    "piece", ["[", "[a](", "<a ", "<!--", "`a_", ":a:`", "\\*", "| --- ", "```\n", "# a\n", "a\n===\n", "<div>", "* _"]
+    "piece",
+    [
+        "[",
+        "[a](",
+        "<a ",
+        "<!--",
+        "`a_",
+        ":a:`",
+        "\\*",
+        "| --- ",
+        "```\n",
+        "# a\n",
+        "a\n===\n",
+        "<div>",
+        "* _",
+        ',"',
+        '\n"',
+        '{"a":',
+    ],
 )
 def test_hostile_repetition_is_read_in_linear_time(tmp_path: Path, ending: str, piece: str) -> None:
     (tmp_path / f"a{ending}").write_text(piece * 20_000, encoding="utf-8")
@@ -223,7 +242,7 @@ def test_deep_nesting_is_read_without_recursion(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.binary(max_size=400) | st.text(max_size=300).map(str.encode),
-    st.sampled_from([".md", ".html", ".rst", ".txt", ".jsonl"]),
+    st.sampled_from([".md", ".html", ".rst", ".txt", ".jsonl", ".csv", ".json", ".py", ".eml"]),
 )
 def test_no_bytes_make_a_converter_raise(tmp_path: Path, data: bytes, ending: str) -> None:
     path = tmp_path / f"a{ending}"
@@ -233,3 +252,41 @@ def test_no_bytes_make_a_converter_raise(tmp_path: Path, data: bytes, ending: st
         if isinstance(result, Document):
             assert result.text.strip()
             assert result.text.encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_csv_file_is_one_table_whatever_parts_its_fields(tmp_path: Path, delimiter: str) -> None:
+    rows = [["Name", "Says"], ["Ann", '"yes, no; or|so\tlike"'], ["Bob"]]
+    document = one(tmp_path / "a.csv", "\n".join(delimiter.join(row) for row in rows))
+    assert document.text == "| Name | Says |\n| --- | --- |\n| Ann | yes, no; or\\|so like |\n| Bob |  |\n"
+
+
+def test_json_becomes_a_line_for_each_value(tmp_path: Path) -> None:
+    given = {"title": "Gate", "hours": [{"day": "Monday", "open": True}, None], "note": "two\nlines"}
+    document = one(tmp_path / "a.json", json.dumps(given))
+    assert document.title == "Gate"
+    assert document.text == "title: Gate\nhours[0].day: Monday\nhours[0].open: true\nnote: two lines\n"
+    assert "no valid JSON" in refused(tmp_path / "b.json", '{"a": ').reason
+
+
+def test_source_code_stands_in_a_fence_that_holds_it(tmp_path: Path) -> None:
+    code = "# no heading\nfence = '```'\n"
+    assert one(tmp_path / "a.py", code).text == f"````python\n{code}````\n"
+
+
+def test_a_message_tells_who_wrote_what_and_what_is_attached(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Gate", "Ann <ann@a.test>", "bob@b.test"
+    message.set_content("It closes at eight.")
+    message.add_alternative("<p>It closes at <b>nine</b>.</p>", subtype="html")
+    message.add_attachment("Hours: 8 to 20.", filename="hours.txt")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="plan.pdf")
+    (tmp_path / "a.eml").write_bytes(message.as_bytes())
+    document, lost = read(tmp_path / "a.eml")
+    assert isinstance(document, Document)
+    assert (document.title, document.metadata["author"]) == ("Gate", "Ann <ann@a.test>")
+    assert "It closes at eight." in document.text
+    assert "## Attachment hours.txt\n\nHours: 8 to 20." in document.text
+    assert "nine" not in document.text
+    assert isinstance(lost, Failure)
+    assert "plan.pdf" in lost.reason
