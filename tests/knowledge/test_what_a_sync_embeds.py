@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,16 @@ def test_a_renamed_document_embeds_nothing_and_is_recognised(project: Path, embe
     assert (report.added, report.removed, report.renamed) == (1, 1, 1)
     assert embedding.embedded == embedded
     assert {hit.passage.document for hit in knowledge.search("Gate", 20)} == {"entrances.md"}
+
+
+def test_a_sync_of_settled_files_writes_nothing(project: Path, embedding: HashedWords) -> None:
+    os.utime(project / "docs" / "gates.md", (1, 1))
+    knowledge = KnowledgeBase(project / "knowledge", embedding)
+    knowledge.sync(["docs"], project)
+    written = {path: path.stat().st_mtime_ns for path in (project / "knowledge").rglob("*") if path.is_file()}
+    assert knowledge.sync(["docs"], project).unchanged == 1
+    del written[project / "knowledge" / "sync.lock"]
+    assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
 def test_a_touched_file_is_unchanged_and_not_read_into_the_index(project: Path, embedding: HashedWords) -> None:

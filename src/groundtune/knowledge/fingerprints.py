@@ -93,11 +93,13 @@ class Fingerprints:
         return (gone & come).total()
 
     def save(self) -> None:
-        """Write what was kept; sources that were not kept are forgotten.
+        """Write what was kept, where it is not what was read; sources that were not kept are forgotten.
 
         Raises:
             OSError: when the disk refuses.
         """
+        if self._new == self._old and self._same_means and self._path.exists():
+            return
         rows = {source: asdict(fingerprint) for source, fingerprint in self._new.items()}
         temporary = self._path.with_suffix(".part")
         temporary.write_text(
