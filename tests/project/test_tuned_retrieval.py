@@ -149,3 +149,16 @@ def test_a_kill_before_the_switch_leaves_the_old_index_in_use_and_the_new_one_wh
     back = Workspace(folder)
     assert back.embedding.name == workspace.embedding.name
     assert "3.md" not in back.knowledge.documents()
+
+
+@pytest.mark.slow
+def test_a_running_service_follows_the_switch_so_a_deleted_document_stays_deleted(tmp_path: Path) -> None:
+    folder = project(tmp_path, 6)
+    Project.open(folder).sync()
+    serving = Project.open(folder).answerer()
+    assert serving.search("code3", 1)[0][0].passage.document == "3.md"
+    Project.open(folder).promote(tuned_embedding(folder).id)
+    (folder / "docs" / "3.md").unlink()
+    Project.open(folder).sync()
+    assert "3.md" not in {hit.passage.document for hit in serving.search("code3", 6)[0]}
+    assert serving.document("3.md") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
+from threading import Lock
 
 from groundtune.errors import ProjectError
 from groundtune.experiment.run import AnswersQueries
@@ -17,7 +18,7 @@ from groundtune.records import SYSTEM_IDS, Answer, Demonstration, Document, Hit,
 from groundtune.storage.ledger import RunRecord
 from groundtune.systems import Parts, PromptTemplate, System, build_systems
 from groundtune.systems.sufficiency import Sufficiency
-from groundtune.training.registry import checkpoints
+from groundtune.training.registry import checkpoints, stamp
 
 LIKELY = 0.5
 """Before anything was calibrated on the project's queries, it answers when it is more likely right than not."""
@@ -41,6 +42,8 @@ class ProjectAnswerer:
         """
         self._workspace = workspace
         self._wanted = system
+        self._changing = Lock()
+        self._stamp = self._models_stamp()
         if system is not None and system not in self.systems():
             raise ProjectError(f"There is no system {system!r} to ask; there are: {', '.join(self.systems())}.")
 
@@ -81,7 +84,21 @@ class ProjectAnswerer:
             yield answer.text
         yield answer
 
+    def _models_stamp(self) -> tuple[int, int] | None:
+        return stamp(self._workspace.home / "models")
+
+    def _follow(self) -> Workspace:
+        """The project with the search that is in use now: the index of an embedding that no longer is goes stale."""
+        with self._changing:
+            now = self._models_stamp()
+            if now != self._stamp:
+                self._workspace.look_again()
+                self.__dict__.pop("_systems", None)
+                self._stamp = now
+        return self._workspace
+
     def _chosen(self, system: str | None) -> AnswersQueries:
+        self._follow()
         name = system or self.default
         if name not in self._systems:
             raise ProjectError(f"There is no system {name!r} to ask; there are: {', '.join(self.systems())}.")
@@ -95,11 +112,12 @@ class ProjectAnswerer:
     def search(self, question: str, k: int, groups: Sequence[str] = ()) -> tuple[Sequence[Hit], Mapping[str, float]]:
         """The best passages that the caller may read, and the milliseconds of the stages."""
         within = Filter(groups=frozenset(groups))
-        return self._workspace.knowledge.search_timed(question, k, self._workspace.plan, within=within)
+        workspace = self._follow()
+        return workspace.knowledge.search_timed(question, k, workspace.plan, within=within)
 
     def document(self, document_id: str, groups: Sequence[str] = ()) -> Document | None:
         """The document as it is indexed now, where the caller may read it."""
-        return self._workspace.knowledge.document(document_id, Filter(groups=frozenset(groups)))
+        return self._follow().knowledge.document(document_id, Filter(groups=frozenset(groups)))
 
     @cached_property
     def _run(self) -> RunRecord | None:

@@ -37,6 +37,7 @@ __all__ = [
     "record_gates",
     "register",
     "rollback",
+    "stamp",
     "trained_before",
     "workshop",
 ]
@@ -233,6 +234,15 @@ def promoted(models: Path, role: str) -> Checkpoint | None:
 def history(models: Path, role: str) -> list[Promotion]:
     """Every promotion of a role, oldest first, those that were rolled back too."""
     return _roles(models).get(role, [])
+
+
+def stamp(models: Path) -> tuple[int, int] | None:
+    """Changes whenever a model is promoted or rolled back; None before the first time. Cheap enough for every query."""
+    try:
+        found = (models / _PROMOTED).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _require_role(card: Card, role: str, identity: str) -> None:
