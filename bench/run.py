@@ -26,6 +26,7 @@ KEPT = DOCS / "benchmarks"
 COMMANDS = {
     "embedding": ["embedding.py"],
     "retrieval": ["retrieval.py"],
+    "reranking": ["reranking.py"],
     "tuned_retrieval": ["tuned_retrieval.py"],
     "context": ["context.py"],
     "abstention": ["abstention.py"],
