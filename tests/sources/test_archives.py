@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from groundtune.sources import Failure, SourceFile, discover
+from groundtune.sources import DEFAULT_RULES, Failure, SourceFile, discover
+from groundtune.sources.archives import unpacked
 from groundtune.sources.discover import Discovered
+from groundtune.sources.mirror import Mirror
 
 GOOD = {"guide/a.md": b"# A", "guide/b.txt": b"text", "c.html": b"<p>c", ".hidden.md": b"no", "logo.png": b"no"}
 
@@ -121,3 +123,25 @@ def test_an_unchanged_archive_is_not_opened_again_and_a_changed_one_is(
 def test_what_is_listed_only_is_not_unpacked(tmp_path: Path) -> None:
     zipped(tmp_path / "m.zip", {"a.md": b"a"})
     assert discover(["m.zip"], tmp_path, tmp_path / ".cache", refresh=False).files == list[SourceFile]()
+
+
+def test_an_archive_that_cannot_be_opened_now_keeps_what_was_read(tmp_path: Path) -> None:
+    zipped(tmp_path / "m.zip", {"a.md": b"a"})
+    first = found(tmp_path, "*.zip")
+    (tmp_path / "m.zip").unlink()
+    (tmp_path / "m.zip").symlink_to(tmp_path / "m.zip.d" / "m.zip")
+    (tmp_path / "m.zip.d").mkdir()
+    file = SourceFile(id="m.zip", path=tmp_path / "m.zip", source="m.zip", format="archive")
+    mirror = Mirror(first.files[0].path.parent)
+    results = list(unpacked(file, mirror, DEFAULT_RULES))
+    assert results[0] == first.files[0]
+    assert isinstance(results[1], Failure)
+    assert results[1].transient
+
+
+def test_each_copy_is_told(tmp_path: Path) -> None:
+    zipped(tmp_path / "m.zip", {"a.md": b"a", "b.md": b"b"})
+    zipped(tmp_path / "n.zip", {"c.md": b"c"})
+    counts: list[int] = []
+    discover(["*.zip"], tmp_path, tmp_path / ".cache", told=counts.append)
+    assert counts == [1, 2, 3]

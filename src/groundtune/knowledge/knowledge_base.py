@@ -94,7 +94,15 @@ class KnowledgeBase:
             StorageError: when the disk refuses; what was stored before is kept.
         """
         with self._writing(), Conversion(rules) as conversion:
-            files, unreached = discover(sources, root, self.folder / "sources", rules=rules)
+            tell = progress or _silent
+            with storage_errors(self.folder):
+                files, unreached = discover(
+                    sources,
+                    root,
+                    self.folder / "sources",
+                    rules=rules,
+                    told=lambda count: tell(count, None, "files from elsewhere"),
+                )
             stored = self._store.begin()
             path = self.folder / f"fingerprints-{self._slug}.json"
             fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}{self._access.version}", means_of(rules))

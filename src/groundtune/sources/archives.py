@@ -24,6 +24,7 @@ _MOST_MEMBERS = 10_000
 _LARGEST = 64 * 2**20
 _LARGEST_TOGETHER = 2**30
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, OSError)
+_ACCESS = "Give read access to it; what was read of it before is kept."
 _WHOLE = "Make the archive again; its members before the break were read."
 
 
@@ -41,7 +42,14 @@ def unpacked(file: SourceFile, mirror: Mirror, rules: Rules) -> Iterator[SourceF
     Names that lead out of the archive, archives inside it and members of more than 64 MiB are refused one by one. An
     archive of more than 10,000 members or 1 GiB is read up to there and reported.
     """
-    stat = file.path.stat()
+    try:
+        file.path.open("rb").close()
+        stat = file.path.stat()
+    except OSError as error:
+        yield from mirror.files()
+        reason = f"it cannot be opened: {error.strerror or error}"
+        yield Failure(file.source, reason, _ACCESS, "unreachable", transient=True)
+        return
     mark = {"size": str(stat.st_size), "mtime_ns": str(stat.st_mtime_ns)}
     if mirror.mark == mark:
         yield from mirror.files()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +29,13 @@ class Discovered(NamedTuple):
 
 
 def discover(
-    sources: Sequence[str], root: Path, cache: Path, *, rules: Rules = DEFAULT_RULES, refresh: bool = True
+    sources: Sequence[str],
+    root: Path,
+    cache: Path,
+    *,
+    rules: Rules = DEFAULT_RULES,
+    refresh: bool = True,
+    told: Callable[[int], None] | None = None,
 ) -> Discovered:
     """Find the files of all sources, each once, in the order of the sources; what cannot be reached is a `Failure`.
 
@@ -43,6 +47,7 @@ def discover(
         cache: Where copies of what lies elsewhere are kept; safe to delete.
         rules: How sources are read.
         refresh: Ask for what is new elsewhere; False gives the copies of the last time.
+        told: Called with how many files from elsewhere are at hand, each time there is one more.
 
     Raises:
         ProjectError: when a local source does not exist (all of them are named), or a database is not described.
@@ -56,45 +61,62 @@ def discover(
             f"No such database: {', '.join(unknown)}. Described in groundtune.toml: {described}. "
             "Add a section [knowledge.sql.NAME] with url and query, or correct `sources` under [knowledge]."
         )
-    found = list(_each_once(sources, root, cache, rules, refresh))
+    found = list(_each_once(sources, _Search(root, cache, rules, refresh, told)))
     files = [file for file in found if isinstance(file, SourceFile)]
     return Discovered(files, [failure for failure in found if isinstance(failure, Failure)])
 
 
-def _each_once(sources: Sequence[str], root: Path, cache: Path, rules: Rules, refresh: bool) -> Iterator[Found]:
-    seen: set[str] = set()
+def _each_once(sources: Sequence[str], search: _Search) -> Iterator[Found]:
+    seen: set[Path] = set()
     ids: set[str] = set()
-    folder = lru_cache(maxsize=None)(os.path.realpath)
     for source in sources:
-        for found in _found(source, root, cache, rules, refresh):
+        for found in search.found(source):
             if isinstance(found, Failure):
                 yield found
                 continue
-            # Of thousands of files few are links: the folder is looked up once.
-            linked = os.path.islink(found.path)
-            place = os.path.realpath(found.path) if linked else f"{folder(found.path.parent)}/{found.path.name}"
-            if place in seen:
+            if found.path.resolve() in seen:
                 continue
-            seen.add(place)
+            seen.add(found.path.resolve())
             file = replace(found, id=found.source) if found.id in ids else found
             ids.add(file.id)
             yield file
 
 
-def _found(source: str, root: Path, cache: Path, rules: Rules, refresh: bool) -> Iterator[Found]:
-    files = walk(source, root)
-    if _lies_elsewhere(source):
-        mirror = Mirror(_folder(cache, source))
-        if refresh:
-            yield from _copied(source, mirror, rules)
-            mirror.save()
-        files = mirror.files()
-    for file in files:
-        if file.format == "archive":
-            inside = Mirror(_folder(cache, file.source))
-            yield from unpacked(file, inside, rules) if refresh else inside.files()
-        else:
-            yield file
+class _Search:
+    """Looks through one source after the other and counts the copies."""
+
+    def __init__(
+        self, root: Path, cache: Path, rules: Rules, refresh: bool, told: Callable[[int], None] | None
+    ) -> None:
+        self._root = root
+        self._cache = cache
+        self._rules = rules
+        self._refresh = refresh
+        self._told = told
+        self._count = 0
+
+    def found(self, source: str) -> Iterator[Found]:
+        files = walk(source, self._root)
+        if _lies_elsewhere(source):
+            mirror = self._mirror(source)
+            if self._refresh:
+                yield from _copied(source, mirror, self._rules)
+                mirror.save()
+            files = mirror.files()
+        for file in files:
+            if file.format == "archive":
+                inside = self._mirror(file.source)
+                yield from unpacked(file, inside, self._rules) if self._refresh else inside.files()
+            else:
+                yield file
+
+    def _mirror(self, source: str) -> Mirror:
+        return Mirror(self._cache / hashlib.sha256(source.encode()).hexdigest()[:16], self._one_more)
+
+    def _one_more(self) -> None:
+        self._count += 1
+        if self._told is not None:
+            self._told(self._count)
 
 
 def _copied(source: str, mirror: Mirror, rules: Rules) -> Iterator[Failure]:
@@ -115,7 +137,3 @@ def _copied(source: str, mirror: Mirror, rules: Rules) -> Iterator[Failure]:
 
 def _lies_elsewhere(source: str) -> bool:
     return "://" in source or source.startswith(_SQL)
-
-
-def _folder(cache: Path, source: str) -> Path:
-    return cache / hashlib.sha256(source.encode()).hexdigest()[:16]

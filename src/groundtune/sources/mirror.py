@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,8 +45,10 @@ class Mirror:
         mark: What the source as a whole looked like when it was copied; saved with the copies.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: Callable[[], None] | None = None) -> None:
+        """Open the copies in ``folder``; ``told`` is called with each one that is put or kept."""
         self._folder = folder
+        self._told = told or _silent
         self._index = folder / "copies.json"
         self.mark, self._old = _load(self._index)
         self._new: dict[str, Copy] = {}
@@ -59,6 +61,7 @@ class Mirror:
     def keep(self, key: str) -> None:
         """Go on with the copy of the last time."""
         self._new[key] = self._old[key]
+        self._told()
 
     def keep_all(self) -> None:
         """Go on with everything of the last time that was not put anew: the other side cannot be asked."""
@@ -85,6 +88,7 @@ class Mirror:
             part.write_bytes(data)
             part.replace(self._folder / file)
         self._new[key] = Copy(id=id_, source=source, file=file, sha256=sha256, stamp=dict(stamp))
+        self._told()
 
     def save(self) -> None:
         """Make what was put and kept the state of the next time, and remove the other copies."""
@@ -106,6 +110,10 @@ class Mirror:
             form = format_of(path)
             if form is not None:
                 yield SourceFile(id=copy.id, path=path, source=copy.source, format=form)
+
+
+def _silent() -> None:
+    """Nobody asked."""
 
 
 def _load(path: Path) -> tuple[dict[str, str], dict[str, Copy]]:
