@@ -22,12 +22,12 @@ from groundtune.errors import GroundtuneError
 from groundtune.records import Answer
 from groundtune.service.asking import (
     MAX_QUESTION_CHARACTERS,
-    Backend,
     Begun,
     answer_with,
     stream_with,
     system_failed,
 )
+from groundtune.service.caller import Backend
 from groundtune.service.events import EventStream
 from groundtune.service.problems import failure, refusal, unknown_system
 from groundtune.systems.clarifying import clarifying_question
