@@ -145,3 +145,14 @@ def test_each_copy_is_told(tmp_path: Path) -> None:
     counts: list[int] = []
     discover(["*.zip"], tmp_path, tmp_path / ".cache", told=counts.append)
     assert counts == [1, 2, 3]
+
+
+def test_a_member_with_a_password_is_reported_beside_the_others(tmp_path: Path) -> None:
+    zipped(tmp_path / "m.zip", {"secret.md": b"x", "good.md": b"good"})
+    data = bytearray((tmp_path / "m.zip").read_bytes())
+    data[6] |= 1  # the flags of the first member, in its own header and in the directory
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "m.zip").write_bytes(data)
+    results = found(tmp_path, "m.zip")
+    assert [file.id for file in results.files] == ["m.zip/good.md"]
+    assert failures(results)["m.zip!secret.md"].kind == "encrypted"
