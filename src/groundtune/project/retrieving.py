@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from groundtune.project.measuring import Progress
     from groundtune.project.workspace import Workspace
 
-__all__ = ["measure_retrieval", "require_documents", "search_with", "synthetic"]
+__all__ = ["measure_retrieval", "plans", "require_documents", "search_with", "synthetic"]
 
 STAGE = "Searching"
 SYNTHETIC = 100

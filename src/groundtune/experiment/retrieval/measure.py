@@ -16,7 +16,7 @@ from groundtune.experiment.statistics import mean_interval, paired_difference
 from groundtune.experiment.statistics.resampling import quantile
 from groundtune.records import Hit, Query
 
-__all__ = ["DECIDES", "DEPTH", "SearchFor", "found_by", "measure_searches"]
+__all__ = ["DECIDES", "DEPTH", "Found", "SearchFor", "figure_of", "found_by", "gain_of", "measure_searches"]
 
 DEPTH = 50
 """Passages that are looked at for each query; a document is ranked by its best one."""
