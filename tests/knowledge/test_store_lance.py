@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from groundtune.knowledge import KnowledgeBase
 from groundtune.knowledge.lance import LanceStore, approximate
 from groundtune.knowledge.store import Store
 from groundtune.records import Document
+from groundtune.testing.embedding import HashedWords
 from groundtune.testing.store_contract import DIMENSIONS, StoreContract, documents_for, sync_store
 
 
@@ -56,3 +58,16 @@ class TestApproximate(TestExact):
         assert tuned.tuning.recall >= approximate.RECALL
         sync_store(store, documents)  # the last forty are in no index yet
         return documents, store
+
+
+@pytest.mark.slow
+def test_vectors_of_any_length_have_an_approximate_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedding = HashedWords(30)
+    monkeypatch.setattr(approximate, "EXACT_NUMBERS", 300 * embedding.dimensions)
+    knowledge = KnowledgeBase(tmp_path, embedding)
+    documents = documents_for(1000)
+    knowledge.sync_documents(documents)
+    assert [hit.passage.document for hit in knowledge.search(documents[77].text, 1, "dense")] == ["d77"]
+    changed = [*documents[:77], Document(id="d77", title="", text="A heron.", source="d77"), *documents[78:]]
+    assert knowledge.sync_documents(changed).changed == 1
+    assert [hit.passage.text for hit in knowledge.search("heron", 1)] == ["A heron."]

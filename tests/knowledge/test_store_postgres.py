@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from groundtune.cli import run
 from groundtune.errors import Busy, ProjectError, StorageError
 from groundtune.knowledge.postgres import PostgresStore
 from groundtune.knowledge.postgres import store as store_module
@@ -89,18 +91,20 @@ def test_a_server_that_is_not_there_says_so_without_the_password() -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_a_project_keeps_its_knowledge_in_postgres(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_project_keeps_its_knowledge_in_postgres(url: str, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "gate.md").write_text("# Gate\n\nThe gate closes at eight.\n", encoding="utf-8")
     settings = '[project]\nname = "desk"\ninstruction = "Answer from the documents."\n[knowledge]\nstore = "postgres"\n'
     (tmp_path / "groundtune.toml").write_text(settings, encoding="utf-8")
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert run(["sync", "--project", str(tmp_path)]) == 2
-    assert "export DATABASE_URL=" in capsys.readouterr().err
-    monkeypatch.setenv("DATABASE_URL", url)
-    assert run(["sync", "--project", str(tmp_path)]) == 0
-    assert run(["search", "When does the gate close?", "--project", str(tmp_path)]) == 0
-    assert "closes at eight" in capsys.readouterr().out
+
+    def said(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "groundtune", *arguments, "--project", str(tmp_path)]
+        environment = {**os.environ, "DATABASE_URL": database}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    refused = said("", "sync")
+    assert refused.returncode == 2
+    assert "export DATABASE_URL=" in refused.stderr
+    assert said(url, "sync").returncode == 0
+    assert "closes at eight" in said(url, "search", "When does the gate close?").stdout
     assert not list(tmp_path.rglob("*.lance"))

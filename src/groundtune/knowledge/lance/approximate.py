@@ -24,6 +24,7 @@ RECALL = 0.985
 """Share of the exact ten nearest that a search must find of what was sampled, so that it is 0.98 of others."""
 _PARTITION = 4096
 """Vectors of one partition; the store joins and splits partitions that grow far from it."""
+_BYTE = 8
 _SAMPLE = 32
 _NEAREST = 10
 _SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
@@ -41,11 +42,13 @@ def build(table: Table) -> None:
     """Build the index anew: partitions of vectors in one bit a dimension (IVF with RaBitQ, Gao and Long, SIGMOD 2024).
 
     The candidates that it finds are compared by their exact vectors afterwards. Of the kinds that the store has it is
-    built fastest by far and the smallest, see docs/decisions/0024-index-by-size.md.
+    built fastest by far and the smallest, see docs/decisions/0024-index-by-size.md. It takes whole bytes of dimensions;
+    vectors of other lengths are kept in one byte a dimension.
     """
-    from lancedb.index import IvfRq
+    from lancedb.index import IvfRq, IvfSq
 
-    table.create_index("vector", config=IvfRq(distance_type="dot", target_partition_size=_PARTITION), replace=True)
+    kind = IvfSq if table.schema.field("vector").type.list_size % _BYTE else IvfRq
+    table.create_index("vector", config=kind(distance_type="dot", target_partition_size=_PARTITION), replace=True)
 
 
 def nearest(

@@ -26,6 +26,8 @@ __all__ = ["PostgresStore"]
 _BATCH = 500
 EXACT_ROWS = 20_000
 """Rows up to which the server scans all vectors; beyond, it keeps an HNSW index."""
+_MOST_INDEXED = 2000
+"""Dimensions of the longest vectors that pgvector's index takes; longer ones are scanned."""
 _GRACE = "10 minutes"
 """How long rows of a version that is not kept stay: a reader may be using it."""
 
@@ -130,7 +132,7 @@ class PostgresStore:
             for statement in keeping:
                 self._run(connection, statement, number=number, keep=keep)
             rows = self._run(connection, "SELECT count(*) FROM {name}_passages").scalar_one()
-            if rows > EXACT_ROWS:
+            if rows > EXACT_ROWS and self._database.dimensions <= _MOST_INDEXED:
                 self._run(
                     connection,
                     "CREATE INDEX IF NOT EXISTS {name}_nearest ON {name}_passages USING hnsw (vector vector_ip_ops)",
