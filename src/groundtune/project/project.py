@@ -255,6 +255,7 @@ class Project:
             ProjectError: when nothing has been tuned yet, or a load run is asked for and the volume is not set.
             GateClosed: when examples leak into the queries, or no query would arrive in the seconds of the load run.
         """
+        from groundtune.project.deciding import judged, measuring_now
         from groundtune.project.loading import measure_load
         from groundtune.project.searching import learn_fusion
 
@@ -264,11 +265,11 @@ class Project:
             raise ProjectError(f"{self.folder}: the knowledge base is empty; add documents or examples, then sync.")
         with self._workspace.exclusive():
             learn_fusion(self._workspace)
-            measuring = self._measuring(examples)
-            decision = self._measure(measuring)
+            measuring = measuring_now(self._workspace, examples, self._progress)
+            decision = judged(self._workspace, measuring)
             if load_seconds is not None:
                 measure_load(self._workspace, measuring, load_seconds, self._progress)
-                decision = self._measure(measuring)
+                decision = judged(self._workspace, measuring)
             return decision
 
     def measure_retrieval(self) -> RetrievalResult:
@@ -303,9 +304,12 @@ class Project:
 
     def diagnose(self, run: str | None = None) -> Diagnosis:
         """The cause of each failure of a run (the last one), and what better retrieval or reading would return."""
-        decision = self._last_decision(run)
+        from groundtune.project.deciding import diagnosed, last_decision, measuring_of
+
+        decision = last_decision(self._workspace, run, self._progress)
         with self._workspace.exclusive():
-            return self._diagnose(self._measuring_of(decision), decision)
+            measuring = measuring_of(self._workspace, decision, self._progress)
+            return diagnosed(self._workspace, measuring, decision, self._progress)
 
     def decide(self, *, force: bool = False, skip_bad: bool = False) -> Decision:
         """Everything needed, in order, to a verdict: check, sync, tune, experiment, diagnose, report.
@@ -313,19 +317,22 @@ class Project:
         Nothing is tuned where the settings name a model that is tuned already, or where nobody confirms what a provider
         would charge: then the tuned systems are left out, and a note says so.
         """
+        from groundtune.project.deciding import judged, measuring_now
+
         notes = self._tuned_for_decision(force=force, skip_bad=skip_bad)
         examples = self._workspace.examples(skip_bad=skip_bad)
         with self._workspace.exclusive():
-            measuring = self._measuring(examples)
-            decision = self._measure(measuring, notes)
-            return self._reported(measuring, decision, self._diagnose(measuring, decision))
+            measuring = measuring_now(self._workspace, examples, self._progress)
+            return self._reported(measuring, judged(self._workspace, measuring, notes))
 
     def report(self, run: str | None = None) -> Path:
         """Write the self-contained HTML report of a run (the last one) and return its path."""
-        decision = self._last_decision(run)
-        measuring = self._measuring_of(decision)
+        from groundtune.project.deciding import last_decision, measuring_of
+
+        decision = last_decision(self._workspace, run, self._progress)
+        measuring = measuring_of(self._workspace, decision, self._progress)
         with self._workspace.exclusive():
-            return self._reported(measuring, decision, self._diagnose(measuring, decision)).report or Path()
+            return self._reported(measuring, decision).report or Path()
 
     def runs(self, run: str | None = None) -> list[dict[str, Any]]:
         """The experiments of the project, newest first, or one of them with everything that is stored of it."""
@@ -381,100 +388,17 @@ class Project:
             return ("Tuning was not confirmed, so tuned and tuned_rag were not measured.",)
         return tuple(warning for report in reports for warning in report.warnings)
 
+    def _reported(self, measuring: Measuring, decision: Decision) -> Decision:
+        from groundtune.project.deciding import diagnosed
+        from groundtune.project.reporting import write_report
+
+        diagnosis = diagnosed(self._workspace, measuring, decision, self._progress)
+        return write_report(self._workspace, measuring, decision, diagnosis)
+
     def _refuse_leaks(self, examples: Sequence[Example]) -> None:
         from groundtune.experiment.leakage import find_leaks, refuse_leaks
 
         refuse_leaks(find_leaks(examples, self._workspace.queries))
-
-    def _measuring(self, examples: Sequence[Example]) -> Measuring:
-        from groundtune.project.measuring import Measuring
-        from groundtune.project.providers import own_checkpoint
-
-        checkpoint = own_checkpoint(self._workspace)
-        if checkpoint is None and self._workspace.settings.model.provider == "embedded":
-            raise ProjectError(
-                f"{self.folder} has no tuned model yet. Make one: groundtune tune --project {self.folder}  "
-                "(or run the whole job: groundtune decide)"
-            )
-        return Measuring(self._workspace, examples, checkpoint, self._progress)
-
-    def _measuring_of(self, decision: Decision) -> Measuring:
-        measuring = self._measuring(self._workspace.examples(skip_bad=True))
-        if measuring.run != decision.result.run:
-            raise ProjectError(
-                f"Run {decision.result.run} was made with other data, settings or weights than the project has now. "
-                f"Measure anew: groundtune experiment --project {self.folder}"
-            )
-        return measuring
-
-    def _measure(self, measuring: Measuring, notes: tuple[str, ...] = ()) -> Decision:
-        from groundtune.project.advising import score_forecast
-        from groundtune.project.economising import bills, busy_hours, measured_costs
-        from groundtune.project.loading import stored_load
-        from groundtune.project.providers import is_local
-        from groundtune.verdict.decide import decide
-
-        workspace = self._workspace
-        result = measuring.measure()
-        costs = measured_costs(workspace, result, concurrency=measuring.concurrency)
-        billed, load = bills(costs, workspace), stored_load(workspace, result.run)
-        verdict = decide(
-            result,
-            workspace.settings.constraints,
-            minimum_gain=workspace.settings.experiment.minimum_gain,
-            local=is_local(workspace),
-            bills=billed,
-            load=load,
-        )
-        decision = Decision(
-            project=self.name,
-            result=result,
-            verdict=verdict,
-            retrieval="demonstrations" if workspace.draws_on_examples else "documents",
-            notes=notes,
-            costs=costs,
-            bills=billed,
-            load=load,
-            busy_hours=busy_hours(workspace, result, concurrency=measuring.concurrency),
-            forecast=score_forecast(workspace, result, verdict),
-        )
-        workspace.ledger.finish_run(result.run, decision.to_json())
-        return decision
-
-    def _diagnose(self, measuring: Measuring, decision: Decision) -> Diagnosis:
-        from groundtune.diagnosis.diagnose import diagnose
-
-        return diagnose(
-            decision.result,
-            measuring.with_gold(),
-            self._workspace.ledger,
-            scorer=measuring.scorer,
-            concurrency=measuring.concurrency,
-            progress=lambda done, total: self._progress("Answering from gold evidence", done, total),
-        )
-
-    def _reported(self, measuring: Measuring, decision: Decision, diagnosis: Diagnosis) -> Decision:
-        from groundtune.project.reporting import write_report
-
-        return write_report(self._workspace, measuring, decision, diagnosis)
-
-    def _last_decision(self, run: str | None) -> Decision:
-        examples = self._workspace.examples(skip_bad=True)
-        measuring = self._measuring(examples)
-        finished = [record.id for record in self._workspace.ledger.runs("experiment") if record.finished_at]
-        if not finished or (run is not None and run not in finished):
-            known = ", ".join(finished) or "none"
-            raise ProjectError(
-                f"No finished run{f' {run}' if run else ''} in {self.folder}; there are: {known}. "
-                f"Make one: groundtune experiment --project {self.folder}"
-            )
-        if run is not None and run != measuring.run:
-            raise ProjectError(
-                f"Run {run} was made with other data, settings or weights than the project has now, so it cannot be "
-                f"rebuilt. Its stored results: groundtune runs {run} --project {self.folder}"
-            )
-        with self._workspace.exclusive():
-            return self._measure(measuring)
 
 
 def _refuse(shown: str) -> bool:
