@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from groundtune.experiment.calibrate import calibrate
 from groundtune.experiment.scorers import Scorer, is_right, primary_scorer, score_answer
@@ -190,7 +190,10 @@ def asked(systems: Mapping[str, System], known: Sequence[Fact], *, changed: bool
             outcome = fact.outcome(system.answer(fact.query(None)), changed=changed)
             outcomes["all"][outcome] += 1
             outcomes.setdefault(fact.kind, Counter())[outcome] += 1
-        figures[name] = {kind: dict(sorted(counts.items())) for kind, counts in sorted(outcomes.items())}
+        figures[name] = {
+            kind: {outcome: counts[outcome] for outcome in get_args(Outcome)}
+            for kind, counts in sorted(outcomes.items())
+        }
     return figures
 
 
