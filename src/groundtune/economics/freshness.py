@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.optimize import brentq
-
 from groundtune.economics.assumptions import Assumptions
 
 __all__ = ["Freshness", "freshness_of", "longest_interval", "stale_loss"]
@@ -78,4 +76,6 @@ def longest_interval(rate: float, allowed: float, worst: float = 1.0) -> float:
     """Days between two trainings that lose exactly ``allowed``; infinite where they never lose as much."""
     if rate == 0 or worst <= allowed:
         return math.inf
+    from scipy.optimize import brentq  # takes most of a second, and few forecasts come here
+
     return float(brentq(lambda days: stale_loss(rate, days, worst) - allowed, 1e-9, 1 / (rate * (1 - allowed / worst))))

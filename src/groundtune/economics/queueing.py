@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import gammaln, pdtr, xlogy
 
 from groundtune.economics.formula import HOURS_PER_MONTH, Floats
 
@@ -24,7 +24,8 @@ def chance_to_wait(load: Floats, slots: Floats) -> Floats:
     """
     whole = np.maximum(np.floor(slots), 1)
     served = np.minimum(load, whole)  # far above it both are 0
-    blocked = poisson.pmf(whole, served) / poisson.cdf(whole, served)  # Erlang B
+    # Erlang B, by the Poisson distribution; scipy.stats would have it too, and takes a second to import.
+    blocked = np.exp(xlogy(whole, served) - served - gammaln(whole + 1)) / pdtr(whole, served)
     with np.errstate(divide="ignore", invalid="ignore"):
         waits = blocked / (1 - load / whole * (1 - blocked))
     return np.asarray(np.where(load >= whole, 1.0, waits))
