@@ -25,6 +25,8 @@ RECALL = 0.985
 _PARTITION = 4096
 """Vectors of one partition; the store joins and splits partitions that grow far from it."""
 _BYTE = 8
+_SPARE = 2
+"""Measured on 100,000 passages: what gave the samples 0.9875 gave real questions 0.91, and twice of it 0.98."""
 _SAMPLE = 32
 _NEAREST = 10
 _SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
@@ -82,7 +84,8 @@ def tune(table: Table) -> Tuning:
 
     It is asked with sampled passages, and with what lies half way between two of them: a question is seldom as near to
     any passage as a passage to its neighbours, and is harder. The worse of the two recalls counts. Where no setting
-    reaches it, the one that comes nearest is chosen, and its recall says so.
+    reaches it, the one that comes nearest is chosen. Real questions are harder still, so `_SPARE` times the effort is
+    taken; the recall that is kept is that of the samples with it.
     """
     rows = int(table.count_rows())
     whole = math.ceil(rows / _PARTITION)
@@ -96,7 +99,8 @@ def tune(table: Table) -> Tuning:
             best = tried
         if best.recall >= RECALL:
             break
-    return best
+    sure = replace(best, probes=min(whole, _SPARE * best.probes), candidates=_SPARE * best.candidates)
+    return replace(sure, recall=min(kind.recall(sure) for kind in kinds))
 
 
 class _Sample:
