@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
+import lancedb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtune.errors import ProjectError
 from groundtune.knowledge import KnowledgeBase
+from groundtune.knowledge.lance import upkeep
 from groundtune.knowledge.versions import Tally
 from groundtune.records import Document
 from groundtune.testing.embedding import HashedWords
@@ -61,6 +64,23 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert said(knowledge, at=names[1]) == {("a", "The gate closes at seven.")}
     with pytest.raises(ProjectError, match=rf"{names[0]}.*{names[2]}, {names[1]}.*keep_versions"):
         knowledge.search("gate", at=names[0])
+
+
+def test_upkeep_drops_what_nobody_reads_and_nothing_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_KEEP_OLD", timedelta())
+    monkeypatch.setattr(upkeep, "_MARGIN", timedelta(milliseconds=200))
+    monkeypatch.setattr(upkeep, "_SPARE_VERSIONS", 0)
+    knowledge = KnowledgeBase(tmp_path, HashedWords(), keep_versions=2)
+    names = []
+    for hour in map(str, range(12)):
+        names.append(knowledge.sync_documents(gates(hour, "a", "b")).version)
+        assert {text for _, text in said(knowledge)} == {f"The gate closes at {hour}."}
+        assert len(said(knowledge, at=names[-2:][0])) == 2
+    (table,) = (tmp_path / "index").glob("*.lance")
+    versions = lancedb.connect(table.parent).open_table(table.stem).list_versions()
+    assert versions[0]["version"] > 1, "old versions pile up"
 
 
 def test_a_sync_that_changes_nothing_makes_no_version(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class LanceStore:
             if table is None or current is None:
                 return
             kept = self._publications.kept
-            tuning = tend(table, self._dimensions, current.tuning, len(kept))
+            tuning = tend(table, self._dimensions, current.tuning)
             tended = replace(current, table=number_of(table), tuning=tuning)
             if tended != current or not kept or kept[-1].name != current.name:
                 self._keep(table, tended, [version for version in kept if version.name != current.name], keep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from groundtune.knowledge.lance.approximate import build, is_large, tune
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["number_of", "tend"]
 
 _KEEP_OLD = timedelta(minutes=10)
-"""Readers take the newest version with every query, so a version that was replaced is soon nobody's; those with a tag
-stay whatever their age."""
+"""Readers take the newest version with every query, so a version that was replaced is soon nobody's."""
+_MARGIN = timedelta(minutes=1)
+_NOTHING = timedelta(days=36_500)
 _UNINDEXED = 0.02
 """Share of the rows that searches may scan because no index holds them yet."""
 _SPARE_VERSIONS = 64
@@ -29,18 +30,18 @@ def number_of(table: Table) -> int:
     return int(table.version)
 
 
-def tend(table: Table, dimensions: int, tuning: Tuning | None, kept: int) -> Tuning | None:
+def tend(table: Table, dimensions: int, tuning: Tuning | None) -> Tuning | None:
     """Do what is due, and nothing where nothing is; what a killed run left undone is done by the next.
 
     Args:
         table: The newest version.
         dimensions: Of its vectors.
         tuning: Of its approximate index, None where it has none.
-        kept: How many versions must stay.
 
     Returns:
         The tuning from now on; None for an exact scan.
     """
+    dispensable = _dispensable_before(table)
     rows = int(table.count_rows())
     large = is_large(table, dimensions)
     anew = large and (tuning is None or rows > _GROWN * tuning.rows)
@@ -49,13 +50,26 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None, kept: int) -> Tun
         build(table)
     statistics = [table.index_stats(index.name) for index in table.list_indices()]
     unindexed = max((found.num_unindexed_rows for found in statistics if found is not None), default=0)
-    untidy = unindexed > _UNINDEXED * rows or len(table.list_versions()) > kept + _SPARE_VERSIONS
+    spare = sum(version["timestamp"] < dispensable for version in table.list_versions())
+    untidy = unindexed > _UNINDEXED * rows or spare > _SPARE_VERSIONS
     if untidy:
-        table.optimize(cleanup_older_than=_KEEP_OLD)  # may join and split partitions
+        # The first may take long, and may join and split partitions; the second has only old versions left to drop,
+        # so that the age it is given still is theirs when it looks.
+        table.optimize(cleanup_older_than=_NOTHING)
+        table.optimize(cleanup_older_than=datetime.now(dispensable.tzinfo) - dispensable + _MARGIN)
     if not large:
         return None
     tuned = tune(table) if anew or untidy or tuning is None else tuning
     return tuned if anew or tuning is None else replace(tuned, rows=tuning.rows)
+
+
+def _dispensable_before(table: Table) -> datetime:
+    """The moment before which nobody reads a version any more: none with a tag is older, for the store would refuse to
+    drop any version then."""
+    tagged = {int(tag["version"]) for tag in table.tags.list().values()}
+    written: dict[int, datetime] = {int(made["version"]): made["timestamp"] for made in table.list_versions()}
+    now = datetime.now(next(iter(written.values())).tzinfo)
+    return min([now - _KEEP_OLD, *(moment for number, moment in written.items() if number in tagged)])
 
 
 def _index_columns(table: Table) -> None:
