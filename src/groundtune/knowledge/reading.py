@@ -53,9 +53,7 @@ class Reading:
         for entry in entries:
             yield self._compared(entry)
 
-    def files(
-        self, files: Iterable[SourceFile], fingerprints: Fingerprints, conversion: Conversion
-    ) -> Iterator[Item]:
+    def files(self, files: Iterable[SourceFile], fingerprints: Fingerprints, conversion: Conversion) -> Iterator[Item]:
         """Read files in their order, some of them ahead; each leaves its fingerprint, unless it cannot be read now."""
         begun: deque[Callable[[], Iterator[Item]]] = deque()
         for file in files:
