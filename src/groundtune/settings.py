@@ -246,21 +246,33 @@ class Constraints(_Section):
 class EconomicsSettings(_Section):
     """Your own numbers for costs and load, in US dollars; what is empty is assumed (docs/economics.md says what)."""
 
-    hosting_usd_per_hour: float | None = Field(None, ge=0, description="What a machine that answers costs in an hour; empty: not known.")
+    hosting_usd_per_hour: float | None = Field(
+        None, ge=0, description="What a machine that answers costs in an hour; empty: not known."
+    )
     spare_machines: float | None = Field(None, ge=0, description="Machines that run for safety.")
-    utilisation: float | None = Field(None, gt=0, le=1, description="Part of its capacity that a machine is used, nights included.")
-    batch_share: float | None = Field(None, ge=0, le=1, description="Share of queries that may wait for hours at the batch price.")
+    utilisation: float | None = Field(
+        None, gt=0, le=1, description="Part of its capacity that a machine is used, nights included."
+    )
+    batch_share: float | None = Field(
+        None, ge=0, le=1, description="Share of queries that may wait for hours at the batch price."
+    )
     store_usd_per_month: float | None = Field(None, ge=0, description="What the vector store costs.")
     search_usd_per_query: float | None = Field(None, ge=0, description="What embedding and reranking a query costs.")
     index_usd: float | None = Field(None, ge=0, description="What embedding all documents costs.")
-    tuned_hosting_usd_per_month: float | None = Field(None, ge=0, description="What a provider charges for keeping tuned weights ready.")
-    base_model_changes_per_year: float | None = Field(None, ge=0, le=366, description="How often a new base model is taken up.")
+    tuned_hosting_usd_per_month: float | None = Field(
+        None, ge=0, description="What a provider charges for keeping tuned weights ready."
+    )
+    base_model_changes_per_year: float | None = Field(
+        None, ge=0, le=366, description="How often a new base model is taken up."
+    )
     team_usd_per_hour: float | None = Field(None, ge=0, description="An hour of those who build it.")
     label_usd_per_hour: float | None = Field(None, ge=0, description="An hour of those who write or check answers.")
     checked_per_month: float | None = Field(None, ge=0, description="Answers that somebody checks in a month.")
     wrong_usd: float | None = Field(None, ge=0, description="What a wrong answer costs you.")
     abstained_usd: float | None = Field(None, ge=0, description="What it costs when a person has to answer instead.")
-    peak_factor: float | None = Field(None, ge=1, le=730, description="Queries of the busiest hour to those of a mean hour.")
+    peak_factor: float | None = Field(
+        None, ge=1, le=730, description="Queries of the busiest hour to those of a mean hour."
+    )
 
 
 class Settings(_Section):
