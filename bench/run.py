@@ -3,7 +3,7 @@
     python bench/run.py [--data DIR] [--only NAME ...]
 
 Each benchmark is a process of its own and prints one JSON object, which is kept with its date and machine below
-docs/benchmarks/; the page shows all that are kept. All of them take about an hour on two cores.
+docs/benchmarks/; the page shows all that are kept. All of them take some two hours on two cores.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ COMMANDS = {
     "banking": ["banking.py", "--full"],
     "formats": ["formats.py"],
     "sync": ["sync.py", "--tutorial-python", sys.executable],
+    "scale": ["scale.py"],
+    "scale_million": ["scale.py", "--passages", "1000000"],
     "simulations": ["simulations.py", "--replications", "1000"],
 }
 
@@ -94,14 +96,15 @@ def page() -> str:
         "# Benchmarks\n\nWritten by `make bench`. Ratios come from one run, side by side; absolute times vary with the "
         "machine and what else it does. The data sets are described in [bench/README.md](../bench/README.md).\n"
     ]
-    for name, (script, *_) in COMMANDS.items():
+    for name, (script, *arguments) in COMMANDS.items():
         path = KEPT / f"{name}.json"
         if not path.is_file():
             parts.append(f"## {name}\n\nNot measured yet.\n")
             continue
         record = json.loads(path.read_text(encoding="utf-8"))
         took = f", {record['seconds']} s" if record["seconds"] is not None else ""
-        head = f"`bench/{script}`, {record['date']}{took}, {record['machine']}."
+        command = " ".join([script, *(word for word in arguments if sys.executable not in arguments)])
+        head = f"`bench/{command}`, {record['date']}{took}, {record['machine']}."
         parts.append(f"## {name}\n\n{head}\n\n{table(record['figures'])}\n")
     return "\n".join(parts)
 

@@ -1,6 +1,6 @@
 """The knowledge base at size: how fast, how exact, how large, and how soon a changed document is searchable.
 
-    python bench/scale.py --data DIR [--passages 100000] [--work DIR] [--queries 200] [--direct]
+    python bench/scale.py [--data DIR] [--passages 100000] [--work DIR] [--queries 200] [--direct]
 
 The texts are those of aws-docs-qa, repeated with a number in each. The vectors are synthetic: a real one of 1,024
 passages plus noise of 0.6 times its length, of length one again; questions and changed documents are embedded for real.
@@ -300,7 +300,7 @@ def _direct(arguments: argparse.Namespace) -> bool:
 def main() -> None:
     """Run the steps, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("GROUNDTUNE_DATA", "../shared/data")))
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--work", type=Path, help="kept where it is named")
