@@ -66,6 +66,11 @@ def test_there_must_be_something_to_watch(tmp_path: Path, knowledge: KnowledgeBa
         next(follow(["https://example.org/"], tmp_path, lambda: knowledge.sync([], tmp_path), lambda _: None))
 
 
+def heed_interrupts() -> None:
+    """As at a terminal; a job that a shell put in the background, and whatever it starts, ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_the_command_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
@@ -74,7 +79,9 @@ def test_the_command_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
     settings = '[project]\nname = "desk"\ninstruction = "Answer from the documents."\n'
     (tmp_path / "groundtune.toml").write_text(settings, encoding="utf-8")
     command = [sys.executable, "-m", "groundtune", "sync", "--watch", "--json", "--project", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["added"] == 1
