@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from groundtune.records import Document
 from groundtune.sources import FORMATS, Conversion, Failure, SourceFile
+from groundtune.sources.failure import Unusable
 
 CONVERSION = Conversion()
 
@@ -290,3 +291,7 @@ def test_a_message_tells_who_wrote_what_and_what_is_attached(tmp_path: Path) -> 
     assert "nine" not in document.text
     assert isinstance(lost, Failure)
     assert "plan.pdf" in lost.reason
+
+
+def test_the_reason_is_part_of_a_sentence() -> None:
+    assert Unusable("it is damaged: Data format error.", "Save it again.").reason == "it is damaged: Data format error"

@@ -34,7 +34,7 @@ class Unusable(Exception):
     """Content that no document can be made of; caught where the source is known and turned into a `Failure`."""
 
     def __init__(self, reason: str, hint: str, kind: Kind = "unusable") -> None:
-        self.reason = reason
+        self.reason = reason.removesuffix(".")  # it may end in a library's sentence, and is part of a longer one
         self.hint = hint
         self.kind = kind
         super().__init__(reason)
