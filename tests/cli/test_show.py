@@ -30,3 +30,11 @@ def test_what_a_query_costs_is_a_column_only_where_it_is_known(capsys: pytest.Ca
     assert head.split()[-3:] == ["a", "query", "costs"]
     assert (prompt.split()[0], prompt.split()[-1]) == ("prompt", "–")
     assert (rag.split()[0], rag.split()[-1]) == ("rag", "$0.00000341")
+
+
+def test_nothing_is_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    result = result_of({"prompt": lambda n: n % 3 == 0, "rag": lambda n: n % 3 != 0}, 12)
+    warning = "Few independent groups"
+    assert any(warning in said for said in result.plan.warnings)
+    assert any(warning in said for said in decide(result, Constraints()).because)
+    assert table(result, capsys).count(warning) == 1

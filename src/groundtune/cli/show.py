@@ -156,8 +156,9 @@ def decision(made: Decision) -> None:
         out.print(f"  • {reason}")
     for condition in made.verdict.flips_if:
         out.print(f"  It would change if {condition.rstrip('.')}.", style="dim")
-    for note in (*result.plan.warnings, *result.notes, *made.notes):
-        out.print(f"  Note: {note}", style="dim")
+    for note in dict.fromkeys((*result.plan.warnings, *result.notes, *made.notes)):
+        if note not in made.verdict.because:  # said already
+            out.print(f"  Note: {note}", style="dim")
     if bills := {name: bill for name, bill in made.bills.items() if bill is not None}:
         from groundtune.economics.page import dollars
 
