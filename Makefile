@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: help demo test test-all check fix bench docs lock clean
+.PHONY: help demo test test-slow test-all check fix bench docs lock clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ demo: $(VENV)/.run  ## the main job on four small real projects, offline
 
 test: $(VENV)/.dev  ## the whole test suite but the slow tests
 	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev  ## the slow tests alone
+	@$(BIN)/python -m pytest -m slow
 
 test-all: $(VENV)/.dev  ## every test
 	@$(BIN)/python -m pytest -m "slow or not slow"

@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,7 +80,9 @@ def test_threads_share_one_store(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from groundtune.records import Completion
 from groundtune.storage.completions import CompletionStore
 
@@ -98,6 +101,20 @@ def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
     with CompletionStore.open(path) as store:
         assert all(store.get(f"{name} {n}") is not None for name in "ab" for n in range(50))
+
+
+def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path) -> None:
+    # SQLite refuses one of two that switch a new file to write-ahead logging at once, without waiting.
+    for attempt in range(20):
+        path = tmp_path / f"{attempt}.sqlite"
+        together = Barrier(8)
+
+        def opened(_: int, path: Path = path, together: Barrier = together) -> None:
+            together.wait(timeout=30)
+            CompletionStore.open(path).close()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(opened, range(8)))
 
 
 def test_a_killed_process_leaves_every_completion_it_had_put(tmp_path: Path) -> None:

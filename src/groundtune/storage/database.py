@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from groundtune.errors import ProjectError, StorageError
 __all__ = ["Database", "Migrations", "Stored", "put"]
 
 _WAIT_SECONDS = 30
+_PAUSE_SECONDS = 0.01
 
 Migrations = Sequence[Sequence[str]]
 """Step n (1-based) is a list of statements that brings a file from version n - 1 to n."""
@@ -159,7 +161,20 @@ def _engine(path: Path) -> Engine:
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     # In WAL mode NORMAL survives a killed process whole; only a power cut may lose the last commits, never the file.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # SQLite's own wait does not cover this switch: of two processes that open a new file, one may be refused at once.
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
