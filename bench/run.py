@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 KEPT = DOCS / "benchmarks"
 COMMANDS = {
+    "start": ["start.py"],
     "embedding": ["embedding.py"],
     "retrieval": ["retrieval.py"],
     "reranking": ["reranking.py"],

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -90,15 +88,3 @@ def test_queries_without_answers_are_refused(tmp_path: Path, capsys: pytest.Capt
     code, _, errors = out(capsys, "check", "--project", str(folder))
     assert code == 2
     assert "answer" in errors
-
-
-@pytest.mark.slow
-def test_help_takes_less_than_the_time_people_notice() -> None:
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-m", "groundtune", "--help"]
-    times = []
-    for _ in range(5):
-        began = perf_counter()
-        subprocess.run(command, capture_output=True, check=True, env=environment)
-        times.append(perf_counter() - began)
-    assert min(times) < 0.4
