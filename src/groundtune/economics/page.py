@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from groundtune.economics.assumptions import Quantity
@@ -17,6 +17,7 @@ from groundtune.economics.draws import DRAWS, Spread, likely_values
 from groundtune.economics.forecast import HORIZONS, CostForecast, SystemCost
 from groundtune.economics.formula import cost_items, total_cost
 from groundtune.records import SYSTEM_IDS
+from groundtune.templating import page_templates
 
 __all__ = ["SCRIPT_FILES", "asset", "cost_section", "dollars"]
 
@@ -172,13 +173,7 @@ def _plain(value: float | None) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters.update(count=_count, plain=_plain, breaks=_breaks, interval_days=_interval_days)
     environment.globals.update(amount=_amount, thousand=_thousand, dash=_DASHES.__getitem__)
     return environment

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from groundtune.advice.forecast import Forecast
@@ -19,6 +19,7 @@ from groundtune.advice.wording import SYSTEM_WORDS
 from groundtune.economics.draws import Spread
 from groundtune.economics.page import SCRIPT_FILES, asset, cost_section, dollars
 from groundtune.records import SYSTEM_IDS
+from groundtune.templating import page_templates
 
 __all__ = ["PAGE_MARK", "render_advice"]
 
@@ -61,13 +62,7 @@ def render_advice(forecast: Forecast, *, title: str, made: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters |= {
         "cited": lambda source: f"[{' '.join(source)}]",
         "share": lambda value: "–" if value is None else f"{value:.0%}",

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from groundtune.economics.page import SCRIPT_FILES, asset, cost_section, dollars
 from groundtune.records import SYSTEM_IDS
+from groundtune.templating import page_templates
 from groundtune.verdict.abstaining import at_threshold, coverage_svg
 from groundtune.verdict.figures import effects_svg, latency_svg, scorer_words, shares_svg, systems_svg
 from groundtune.verdict.offers import offers_svg
@@ -82,13 +83,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters.update(_FILTERS)
     environment.globals.update(_GLOBALS)
     return environment

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from groundtune.errors import GroundtuneError
 from groundtune.records import Answer, Citation
@@ -19,6 +19,7 @@ from groundtune.service.caller import Backend
 from groundtune.service.events import EventStream
 from groundtune.service.problems import refusal, status_of
 from groundtune.systems.clarifying import clarifying_question
+from groundtune.templating import page_templates
 from groundtune.web.document_view import Segment, document_blocks
 
 router = APIRouter(include_in_schema=False)
@@ -161,10 +162,7 @@ def _document_url(citation: Citation) -> str:
 
 
 def _environment() -> Environment:
-    loader = FileSystemLoader(Path(__file__).with_name("templates"))
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = page_templates(Path(__file__).with_name("templates"))
     environment.filters.update(
         context=citation_context, document_url=_document_url, clarifying_question=clarifying_question
     )
