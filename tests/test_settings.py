@@ -61,6 +61,13 @@ def test_a_missing_project_section_says_so() -> None:
         parse_settings("")
 
 
+def test_a_volume_that_the_cost_model_cannot_take_is_refused_where_it_is_written() -> None:
+    text = '[project]\nname = "desk"\n[constraints]\nqueries_per_month = {}\n'
+    assert parse_settings(text.format(10**12)).constraints.queries_per_month == 10**12
+    with pytest.raises(SettingsError, match="queries_per_month"):
+        parse_settings(text.format(10**12 + 1))
+
+
 def test_defaults_are_the_documented_ones() -> None:
     settings = parse_settings('[project]\nname = "desk"')
     assert settings.project.task == "answer"

@@ -237,7 +237,7 @@ class Constraints(_Section):
     latency_p95_ms: float | None = Field(None, gt=0, description="95 % of answers must come within this time.")
     citations: bool = Field(False, description="Every answer must cite its source.")
     knowledge_changes: Change | None = Field(None, description="never | yearly | monthly | weekly | daily | live.")
-    queries_per_month: int | None = Field(None, ge=0, description="Expected volume.")
+    queries_per_month: int | None = Field(None, ge=0, le=10**12, description="Expected volume.")
     budget_usd_per_month: float | None = Field(None, ge=0, description="Most that running it may cost.")
     offline: bool = Field(False, description="Nothing may leave this machine.")
     max_wrong_rate: float | None = Field(None, ge=0, le=1, description="Largest share of wrong answers.")
