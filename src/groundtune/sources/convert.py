@@ -25,7 +25,7 @@ from groundtune.sources.workers import ISOLATED, Workers
 
 __all__ = ["CONVERSION", "Conversion", "Pending", "Result", "count_documents"]
 
-CONVERSION = "2"
+CONVERSION = "3"
 """Version of all converters together: raise it when the same bytes give another text, and everything is read anew."""
 
 Result = Document | Failure
