@@ -61,6 +61,8 @@ class Passage:
         answer: For a retrieved demonstration (a training example used as context), its ideal answer.
         page: The page that it begins on, from 1; None where the document has no pages.
         page_breaks: Where the pages after that begin inside it, as offsets into the document.
+        above: What it goes on below: the header row of its table, or the line with the language of its code; "" for
+            anything that begins by itself.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Passage:
     answer: str | None = None
     page: int | None = None
     page_breaks: tuple[int, ...] = ()
+    above: str = ""
 
     def page_at(self, offset: int) -> int | None:
         """The page of a place inside the passage, given as an offset into the document."""

@@ -118,6 +118,22 @@ def test_a_table_that_fits_stays_whole_and_one_that_does_not_repeats_its_header_
         header = TOKENS.encode("| Plan | Price |").ids
         assert piece.ids[3 : 3 + len(header)] == header  # after "Shop > Prices"
         assert "Plan" not in text[piece.start : piece.end]
+        assert piece.above == "| Plan | Price |"
+    assert rows[0].above == ""
+
+
+def test_further_lines_of_code_are_embedded_below_their_language() -> None:
+    body = "".join(f"call({n})\n" for n in range(60))
+    first, *further = split(f"## Calls\n\n```python\n{body}```\n", "Manual")
+    assert (first.context, first.above) == ("Manual", "")
+    assert len(further) > 2
+    language = TOKENS.encode("```python").ids
+    for piece in further:
+        assert piece.above == "```python"
+        assert piece.context == "Manual > Calls\n```python"
+        assert piece.ids[3 : 3 + len(language)] == language
+    assert not any(piece.above for piece in split(f"```\n{body}```\n"))
+    assert not any(piece.above for piece in split("Prose. " * 100 + f"\n\n~~~\n{body}~~~\n" + "Prose. " * 100))
 
 
 def test_a_table_needs_no_pipes_at_its_edges_and_no_blank_line_before_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +120,19 @@ def test_reranked_hits_are_in_the_order_of_the_reranker_with_its_scores() -> Non
         (2, "aa", 2.0),
         (3, "a", 1.0),
     ]
+
+
+def test_a_reranker_reads_rows_below_their_header_and_code_below_its_language() -> None:
+    row = replace(passage("| Small | 10 |"), title="Shop", headings=("Prices",), above="| Plan | Euro |")
+    read: list[str] = []
+
+    class Reads(ByLength):
+        def score(self, question: str, texts: Sequence[str]) -> list[float]:
+            read.extend(texts)
+            return super().score(question, texts)
+
+    reranked("q", [Hit(rank=1, score=1.0, passage=row)], Reads(), depth=9, weight=1.0)
+    assert read == ["Shop > Prices\n| Plan | Euro |\n| Small | 10 |"]
 
 
 @given(st.lists(st.text("ab", max_size=5), max_size=8), st.integers(1, 9), st.floats(0.1, 1))

@@ -154,3 +154,15 @@ def test_what_has_changed_meanwhile_and_demonstrations_stay_as_they_are() -> Non
     old = hit(document("d", "It opened at five."), 0, 18)
     solved = replace(old, passage=replace(old.passage, document="gone", answer="five"))
     assert sections([document("d", TEXT)], 100).around([old, solved]) == [old, replace(solved, rank=2)]
+
+
+def test_what_begins_inside_a_table_says_what_it_goes_on_below() -> None:
+    text = (
+        "# Prices\n\n| Plan | Price |\n|---|--:|\n" + "".join(f"| p{n} | {n} euro |\n" for n in range(40)) + "\nOver.\n"
+    )
+    one = document("prices", text)
+    row = text.index("| p37")
+    around = sections([one], 60).around([hit(one, row, row + len("| p37 | 37 euro |"))])[0].passage
+    assert (around.start, around.end) == (row, len(text.rstrip()))
+    assert around.above == "| Plan | Price |"
+    assert sections([one], 2000).around([hit(one, row, row + 9)])[0].passage.above == ""

@@ -11,7 +11,7 @@ __all__ = ["Block", "blocks"]
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)(.*?)[ \t#]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*(\w?)")
 _TABLE_RULE = re.compile(r" {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$")
 _ANCHOR = re.compile(r"<[^>]*>|[*`\\]")
 
@@ -24,7 +24,8 @@ class Block:
         level: 1 to 6 for a heading, else 0.
         heading: The words of a heading, else "".
         rigid: True for code and tables, whose lines are their only good places to cut.
-        header: Start and end of the header row of a table, None for anything else.
+        header: Start and end of the header row of a table, or of the line that begins code and names its language;
+            None for anything else.
     """
 
     start: int
@@ -88,6 +89,8 @@ def blocks(text: str) -> Iterator[Block]:
                 open_ = _Open(start)
             _add(open_, start, line)
             open_.fence = fence.group(1) if fence else ""
+            if fence and fence.group(2):
+                open_.header = (start, found.end())
             open_.rigid = open_.rigid or bool(fence) or line.lstrip().startswith("|")
     if open_.start < len(text):
         yield open_.closed(len(text))

@@ -16,7 +16,7 @@ from groundtune.records import Passage
 
 __all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource", "embedded_text"]
 
-CHUNKING = "3"
+CHUNKING = "4"
 """Version of the cutting rules: raise it when the same text gives other passages."""
 
 MAX_TOKENS = 200
@@ -43,8 +43,9 @@ class Piece:
 
     Attributes:
         headings: The headings above ``start``, outermost first; one that the piece begins with is part of its text.
-        context: Put before the text when it is embedded and searched: title and headings in one line, then the header
-            row of the table whose rows go on here.
+        context: Put before the text when it is embedded and searched: title and headings in one line, then what the
+            text goes on below.
+        above: What it goes on below, see `Passage`.
         ids: Tokens to embed: those of the context, then those of the text without silent markup.
     """
 
@@ -53,11 +54,12 @@ class Piece:
     headings: tuple[str, ...]
     context: str
     ids: list[int]
+    above: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """The header row of a table: tokens ``first`` to ``last`` (exclusive), characters ``start`` to ``end``."""
+    """The header of a block: tokens ``first`` to ``last`` (exclusive), characters ``start`` to ``end``."""
 
     start: int
     end: int
@@ -73,7 +75,7 @@ class _Span:
     """Tokens ``first`` to ``last`` (exclusive) of the text from ``start`` to ``end``, while it is being put together.
 
     ``tail`` are the headings at its end whose text has not come yet: they leave the span if that text does not fit.
-    ``header`` is that of a table whose rows it goes on with.
+    ``header`` is that of a block that it goes on with.
     """
 
     start: int
@@ -98,8 +100,9 @@ class Splitter:
 
     A new section starts a new passage, unless the one before it is short and not deeper in the outline. A heading stays
     with the text below it; code and tables stay whole where they fit, and are cut between lines where they do not, the
-    further rows of a table embedded below its header; prose is cut between sentences. Nothing overlaps. Headings make a
-    passage by themselves only where so many follow each other that they fill one, or where there is nothing else.
+    further rows of a table embedded below its header, the further lines of code below their language; prose is cut
+    between sentences. Nothing overlaps. Headings make a passage by themselves only where so many follow each other that
+    they fill one, or where there is nothing else.
     """
 
     def __init__(self, tokens: TokenSource, max_tokens: int = MAX_TOKENS) -> None:
@@ -132,8 +135,10 @@ class Splitter:
             return Piece(start, end, span.path, context, self._with_context(context, own))
         header = span.header
         own = [*ids[header.first : header.last], *own]
-        row = audible(text[header.start : header.end]).strip()
-        return Piece(start, end, span.path, f"{context}\n{row}", self._with_context(context, own))
+        above = text[header.start : header.end].strip()
+        return Piece(
+            start, end, span.path, f"{context}\n{audible(above)}", self._with_context(context, own), above=above
+        )
 
     def _with_context(self, context: str, ids: list[int]) -> list[int]:
         room = max(0, _EMBEDDED_TOKENS - len(ids))
@@ -141,9 +146,9 @@ class Splitter:
 
 
 def embedded_text(passage: Passage) -> str:
-    """What the embedding model reads for a passage: where it stands, then its text."""
-    context = _context(passage.title, passage.headings)
-    return f"{context}\n{passage.text}" if context else passage.text
+    """What the embedding model reads for a passage: where it stands, what it goes on below, then its text."""
+    lines = (_context(passage.title, passage.headings), passage.above, passage.text)
+    return "\n".join(line for line in lines if line)
 
 
 def _context(title: str, path: tuple[str, ...]) -> str:
@@ -245,7 +250,7 @@ class _Assembly:
         self._open = tail
 
     def _header(self, block: Block) -> _Header | None:
-        """The header row to repeat above further rows; one that would fill most of a passage is not repeated."""
+        """The header to repeat above further lines; one that would fill most of a passage is not repeated."""
         if block.header is None:
             return None
         start, end = block.header

@@ -36,7 +36,7 @@ __all__ = [
     "to_arrow",
 ]
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the columns: a table of another layout is not read."""
 PASSAGE_COLUMNS = [
     "id",
@@ -50,6 +50,7 @@ PASSAGE_COLUMNS = [
     "answer",
     "page",
     "page_breaks",
+    "above",
 ]
 """What a `Passage` is read from."""
 
@@ -93,6 +94,7 @@ def schema(dimensions: int) -> pa.Schema:
             ("answer", pa.string()),
             ("page", pa.int32()),
             ("page_breaks", pa.list_(pa.int64())),
+            ("above", pa.string()),
             pa.field("access", pa.string(), nullable=False),
             pa.field("labels", pa.list_(pa.string()), nullable=False),
             ("indexed", pa.string()),
@@ -159,6 +161,7 @@ def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
             "answer": item.entry.answer,
             "page": document.page_at(piece.start),
             "page_breaks": document.page_breaks(piece.start, piece.end),
+            "above": piece.above,
             "access": access_of(document.groups),
             "labels": [label(key, value) for key, value in document.metadata.items()],
             "indexed": f"{piece.context}\n{audible(text)}",

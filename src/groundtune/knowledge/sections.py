@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from groundtune.knowledge.blocks import blocks
+from groundtune.knowledge.blocks import Block, blocks
 from groundtune.records import Document, Hit, Passage
 
 __all__ = ["Sections"]
@@ -29,10 +29,11 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """Where a text can be cut: its sections, outermost first, and the borders of its blocks."""
+    """Where a text can be cut: its sections, outermost first, and the borders of its blocks; those with a header."""
 
     sections: tuple[_Section, ...]
     borders: tuple[int, ...]
+    headed: tuple[Block, ...]
 
 
 @dataclass(slots=True)
@@ -152,18 +153,20 @@ class Sections:
         end = part.end - (len(body) - len(body.rstrip()))
         if (start, end) == (old.start, old.end):
             return part.hit
-        above = [s for s in self._outline(document.text).sections if s.start < start < s.end]
+        outline = self._outline(document.text)
+        around = [s for s in outline.sections if s.start < start < s.end]
         passage = Passage(
             id=f"{document.id}#{start}-{end}",
             document=document.id,
             source=old.source,
             title=old.title,
-            headings=tuple(section.heading for section in above if section.heading),
+            headings=tuple(section.heading for section in around if section.heading),
             start=start,
             end=end,
             text=document.text[start:end],
             page=document.page_at(start),
             page_breaks=document.page_breaks(start, end),
+            above=_above(document.text, outline.headed, start),
         )
         return replace(part.hit, passage=passage)
 
@@ -184,16 +187,25 @@ def _merged(parts: Sequence[_Part | Hit]) -> Iterator[_Part | Hit]:
         yield part
 
 
+def _above(text: str, headed: Sequence[Block], start: int) -> str:
+    """The header of the block that goes on at a place; "" where none does."""
+    headers = [block.header for block in headed if block.start < start < block.end]
+    return next((text[slice(*header)].strip() for header in headers if header and header[1] <= start), "")
+
+
 def _outline(text: str) -> _Outline:
     found: list[_Section] = []
     open_: list[tuple[int, int, str]] = []
-    borders = [0]
+    borders, headed = [0], []
     for block in blocks(text):
         borders.append(block.end)
+        if block.header is not None:
+            headed.append(block)
         while block.level and open_ and open_[-1][0] >= block.level:
             found.append(_Section(open_[-1][1], block.start, open_.pop()[2]))
         if block.level:
             open_.append((block.level, block.start, block.heading))
     found += [_Section(start, len(text), heading) for _, start, heading in open_]
     whole = _Section(0, len(text), "")
-    return _Outline((whole, *sorted(found, key=lambda section: (section.start, -section.end))), tuple(borders))
+    sections = sorted(found, key=lambda section: (section.start, -section.end))
+    return _Outline((whole, *sections), tuple(borders), tuple(headed))
