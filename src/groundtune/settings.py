@@ -37,10 +37,12 @@ class ProjectSettings(_Section):
 class EmbeddingSettings(_Section):
     """Which model turns text into vectors."""
 
-    provider: Literal["embedded", "openai"] = Field(
-        "embedded", description="embedded: all-MiniLM-L6-v2 on this machine; openai: any compatible endpoint."
+    provider: Literal["embedded", "transformers", "openai"] = Field(
+        "embedded",
+        description="embedded: all-MiniLM-L6-v2 on this machine; transformers: any model of sentence-transformers; "
+        "openai: any compatible endpoint.",
     )
-    name: str = Field("", description="openai: name of the embedding model.")
+    name: str = Field("", description="transformers: path or name on the hub; openai: name of the embedding model.")
     base_url: str = Field("", description="openai: the endpoint; empty: OpenAI's.")
     key: str = Field("OPENAI_API_KEY", description="openai: environment variable that holds the key.")
     checkpoint: str = Field(
@@ -49,8 +51,8 @@ class EmbeddingSettings(_Section):
 
     @model_validator(mode="after")
     def _named(self) -> Self:
-        if self.provider == "openai" and not self.name:
-            raise ValueError("provider openai needs name: the embedding model")
+        if self.provider != "embedded" and not self.name:
+            raise ValueError(f"provider {self.provider} needs name: the embedding model")
         return self
 
 

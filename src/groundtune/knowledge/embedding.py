@@ -1,4 +1,7 @@
-"""How passages reach an embedding model: as tokens where it shares the splitter's tokenisation, as text elsewhere."""
+"""How passages and questions reach an embedding model.
+
+Passages go as tokens where it shares the splitter's tokenisation, as text elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["TokenEmbedding", "WordTokens", "token_source"]
+__all__ = ["QuestionEmbedding", "TokenEmbedding", "WordTokens", "question_vector", "token_source"]
 
 _WORD = re.compile(r"\w{1,6}|[^\w\s]")
 
@@ -31,6 +34,26 @@ class TokenEmbedding(Protocol):
     def embed_ids(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Unit vectors (len(ids), dimensions) of texts given as token ids without special tokens."""
         ...
+
+
+@runtime_checkable
+class QuestionEmbedding(Protocol):
+    """An embedding model that reads a question otherwise than a passage, such as with words put before it."""
+
+    def embed_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (len(texts), dimensions) of questions, to compare with those of passages."""
+        ...
+
+
+def question_vector(embedding: EmbeddingModel, question: str) -> NDArray[np.float32]:
+    """The unit vector (dimensions,) to search with.
+
+    Raises:
+        ModelError: when the model failed.
+    """
+    embed = embedding.embed_questions if isinstance(embedding, QuestionEmbedding) else embedding.embed
+    vector: NDArray[np.float32] = embed([question])[0]
+    return vector
 
 
 class WordTokens:

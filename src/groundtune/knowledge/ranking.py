@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groundtune.knowledge.embedding import question_vector
 from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.fusion import ALPHAS, DEFAULT_ALPHA, best_alpha, convex, ndcg, reciprocal_rank
 from groundtune.knowledge.search_plan import Mode
@@ -48,7 +49,7 @@ class Ranking:
         vector, embed = None, 0.0
         if mode != "lexical":
             started = time.perf_counter()
-            vector = self._embedding.embed([question])[0]
+            vector = question_vector(self._embedding, question)
             embed = time.perf_counter() - started
         dense = snapshot.dense(vector, depth, within) if vector is not None else {}
         return self._fused(snapshot, dense, lexical.result() if lexical else {}, vector), embed
@@ -77,7 +78,7 @@ class Ranking:
         gains: dict[float, list[float]] = {alpha: [] for alpha in ALPHAS}
         for question, relevant in labelled if snapshot is not None else ():
             assert snapshot is not None
-            vector = self._embedding.embed([question])[0]
+            vector = question_vector(self._embedding, question)
             lexical = snapshot.lexical(question, DEPTH, EVERYONE)
             dense = snapshot.dense(vector, DEPTH, EVERYONE)
             dense |= snapshot.cosines([id_ for id_ in lexical if id_ not in dense], vector)

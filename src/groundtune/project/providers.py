@@ -127,11 +127,20 @@ def arm_chat(workspace: Workspace, name: str, arm: ArmSettings) -> Chat:
 
 
 def embedding_model(workspace: Workspace) -> EmbeddingModel:
-    """The model that turns text into vectors."""
+    """The model that turns text into vectors, where the settings name another than the embedded one.
+
+    Raises:
+        MissingExtra: when it needs a part that is not installed.
+        WeightsError: when its weights are missing or damaged.
+    """
     from groundtune.models.openai.embedding import OpenAIEmbedding
     from groundtune.models.openai.endpoint import Endpoint
 
     settings = workspace.settings.model.embedding
+    if settings.provider == "transformers":
+        from groundtune.models.transformers.embedding import SentenceEmbedding
+
+        return SentenceEmbedding.load(local_name(workspace, settings.name))
     endpoint = Endpoint(base_url=settings.base_url, key=settings.key)
     return OpenAIEmbedding(settings.name, endpoint)
 
@@ -152,7 +161,7 @@ def is_local(workspace: Workspace) -> bool:
     settings = workspace.settings.model
     answers_here = settings.provider != "openai" or endpoint_of(settings).is_local
     embedding = settings.embedding
-    embeds_here = embedding.provider == "embedded" or endpoint_of(settings, embedding.base_url, embedding.key).is_local
+    embeds_here = embedding.provider != "openai" or endpoint_of(settings, embedding.base_url, embedding.key).is_local
     reranker = settings.reranker
     reranks_here = reranker.provider != "http" or endpoint_of(settings, reranker.base_url, reranker.key).is_local
     return answers_here and embeds_here and reranks_here

@@ -129,7 +129,7 @@ def _untuned(workspace: Workspace, progress: Progress) -> Workspace:
     """The project with its base embedding and an index of it: what a tuned one is made from and compared with."""
     if workspace.settings.model.embedding.provider != "embedded":
         raise ProjectError(
-            "The embedding model of this project is behind an endpoint, where its weights cannot be tuned. Set "
+            "Only the embedded embedding model can be tuned here, and this project has another. Set "
             '[model.embedding] provider = "embedded", or tune a reranker: groundtune tune --what reranker'
         )
     base = workspace.with_embedding("base")

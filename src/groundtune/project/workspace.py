@@ -95,7 +95,7 @@ class Workspace:
 
     @cached_property
     def embedding(self) -> EmbeddingModel:
-        """The embedding model: the embedded one, perhaps tuned, or the endpoint that the settings name."""
+        """The embedding model: the embedded one, perhaps tuned, or the other one that the settings name."""
         from groundtune.models.embedded.embed import EmbeddedEmbedding
         from groundtune.project.providers import embedding_model
 

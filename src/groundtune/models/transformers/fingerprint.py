@@ -9,7 +9,7 @@ from pathlib import Path
 
 from groundtune.errors import WeightsError
 
-__all__ = ["behaviour_sha256", "weights_sha256"]
+__all__ = ["behaviour_sha256", "embedding_sha256", "weights_sha256"]
 
 _BEHAVIOUR = (
     "*.safetensors",
@@ -44,6 +44,21 @@ def behaviour_sha256(folder: Path) -> str:
         WeightsError: when a file cannot be read.
     """
     return _digest(path for pattern in _BEHAVIOUR for path in folder.glob(pattern))
+
+
+def embedding_sha256(folder: Path) -> str:
+    """SHA-256 over everything that determines the vectors of an embedding model: also its pooling and its prompts.
+
+    Raises:
+        WeightsError: when a file cannot be read.
+    """
+    inner = [path for pattern in ("*/*.safetensors", "*/config.json") for path in folder.glob(pattern)]
+    own = (
+        path
+        for pattern in (*_BEHAVIOUR, "modules.json", "*sentence*.json", "vocab.txt")
+        for path in folder.glob(pattern)
+    )
+    return _digest([*own, *inner])
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from groundtune.errors import WeightsError
 
-__all__ = ["find_adapter", "find_weights"]
+__all__ = ["find_adapter", "find_embedding", "find_weights"]
 
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model"]
 _NOT = ["*/*", "consolidated*"]  # other formats of the same weights, which would double the download
+_NOT_EMBEDDING = ["onnx/*", "openvino/*"]  # an embedding model has folders for pooling and further layers
 
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
@@ -39,7 +40,16 @@ def find_adapter(name: str) -> Path:
     return _find(name, "adapter", _adapter_fault)
 
 
-def _find(name: str, kind: str, fault_of: Callable[[Path], str | None]) -> Path:
+def find_embedding(name: str) -> Path:
+    """The folder with the embedding model of sentence-transformers called ``name``, found as `find_weights` does.
+
+    Raises:
+        WeightsError: as in `find_weights`.
+    """
+    return _find(name, "embedding model", _embedding_fault, _NOT_EMBEDDING)
+
+
+def _find(name: str, kind: str, fault_of: Callable[[Path], str | None], left_out: Sequence[str] = _NOT) -> Path:
     if not name:
         raise WeightsError(
             "No local weights are named. Give a folder or a name on the Hugging Face hub: "
@@ -52,10 +62,10 @@ def _find(name: str, kind: str, fault_of: Callable[[Path], str | None]) -> Path:
         return folder
     if not _HUB_NAME.fullmatch(name):
         raise WeightsError(f"No {kind} {name!r}: there is no such folder as {folder.absolute()}.")
-    return _from_hub(name, kind, fault_of)
+    return _from_hub(name, kind, fault_of, left_out)
 
 
-def _from_hub(name: str, kind: str, fault_of: Callable[[Path], str | None]) -> Path:
+def _from_hub(name: str, kind: str, fault_of: Callable[[Path], str | None], left_out: Sequence[str]) -> Path:
     """What the cache holds is used as it is: a newer release on the hub never changes a project by itself."""
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
@@ -65,7 +75,9 @@ def _from_hub(name: str, kind: str, fault_of: Callable[[Path], str | None]) -> P
     for place, local_only in ((str(cache), True), (constants.ENDPOINT, False)):
         try:
             folder = Path(
-                snapshot_download(name, local_files_only=local_only, allow_patterns=_FILES, ignore_patterns=_NOT)
+                snapshot_download(
+                    name, local_files_only=local_only, allow_patterns=_FILES, ignore_patterns=list(left_out)
+                )
             )
         except (OSError, HFValidationError) as error:
             places.append(f"{place}: {'not there' if local_only else _unreachable(error)}")
@@ -125,6 +137,12 @@ def _weights_fault(folder: Path) -> str | None:
     if any(folder.glob("pytorch_model*.bin")):
         return "its weights are pickled (.bin), which can run code when read; only safetensors are. Convert them first."
     return "it has no *.safetensors file."
+
+
+def _embedding_fault(folder: Path) -> str | None:
+    if not (folder / "modules.json").is_file():
+        return f"it has no modules.json, as every model of sentence-transformers has. {_what_it_is(folder)}".strip()
+    return _weights_fault(folder)
 
 
 def _what_it_is(folder: Path) -> str:
