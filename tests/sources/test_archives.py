@@ -131,7 +131,7 @@ def test_an_archive_that_cannot_be_opened_now_keeps_what_was_read(tmp_path: Path
     (tmp_path / "m.zip").unlink()
     (tmp_path / "m.zip").symlink_to(tmp_path / "m.zip.d" / "m.zip")
     (tmp_path / "m.zip.d").mkdir()
-    file = SourceFile(id="m.zip", path=tmp_path / "m.zip", source="m.zip", format="archive")
+    file = SourceFile(id="m.zip", location=str(tmp_path / "m.zip"), source="m.zip", format="archive")
     mirror = Mirror(first.files[0].path.parent)
     results = list(unpacked(file, mirror, DEFAULT_RULES))
     assert results[0] == first.files[0]

@@ -26,7 +26,7 @@ def conversion() -> Iterator[Conversion]:
 def read(conversion: Conversion, path: Path, data: bytes) -> Document | Failure:
     path.write_bytes(data)
     (result,) = list(
-        conversion.start(SourceFile(id=path.name, path=path, source=path.name, format=FORMATS[path.suffix]))()
+        conversion.start(SourceFile(id=path.name, location=str(path), source=path.name, format=FORMATS[path.suffix]))()
     )
     return result
 

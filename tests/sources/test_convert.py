@@ -30,7 +30,9 @@ def conversion() -> Iterator[None]:
 def read(path: Path) -> list[Document | Failure]:
     ending = ".jsonl.gz" if path.name.endswith(".jsonl.gz") else path.suffix
     form = FORMATS.get(ending, "unsupported")
-    return list(CONVERSION.start(SourceFile(id=path.name, path=path, source=f"docs/{path.name}", format=form))())
+    return list(
+        CONVERSION.start(SourceFile(id=path.name, location=str(path), source=f"docs/{path.name}", format=form))()
+    )
 
 
 def one(path: Path, data: bytes | str) -> Document:

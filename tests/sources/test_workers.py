@@ -27,7 +27,7 @@ def read(folder: Path, *texts: str, seconds: float = 30, megabytes: int = 512) -
         for number, text in enumerate(texts):
             path = folder / f"{number}.pdf"
             path.write_text(text, encoding="utf-8")
-            file = SourceFile(id=path.name, path=path, source=f"docs/{path.name}", format="pdf")
+            file = SourceFile(id=path.name, location=str(path), source=f"docs/{path.name}", format="pdf")
             (result,) = list(conversion.start(file)())
             results.append(result)
     return results
@@ -98,7 +98,7 @@ def test_a_missing_library_is_named_with_the_extra_that_has_it(tmp_path: Path) -
         "def convert(data, reader):\n    import no_such_library\nCONVERTERS = {'pdf': convert}\n", encoding="utf-8"
     )
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    file = SourceFile(id="a.pdf", path=tmp_path / "a.pdf", source="docs/a.pdf", format="pdf")
+    file = SourceFile(id="a.pdf", location=str(tmp_path / "a.pdf"), source="docs/a.pdf", format="pdf")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))
         with Conversion(registry="lacking:CONVERTERS") as conversion:
@@ -136,5 +136,7 @@ def test_leaving_early_does_not_wait_for_what_is_being_read(tmp_path: Path) -> N
         for number in range(6):
             path = tmp_path / f"{number}.pdf"
             path.write_text("loop", encoding="utf-8")
-            pending.append(conversion.start(SourceFile(id=path.name, path=path, source=path.name, format="pdf")))
+            pending.append(
+                conversion.start(SourceFile(id=path.name, location=str(path), source=path.name, format="pdf"))
+            )
     assert len(pending) == 6

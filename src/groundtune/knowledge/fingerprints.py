@@ -7,12 +7,12 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from groundtune.sources import Failure
+from groundtune.sources import Failure, SourceFile
 
 __all__ = ["Fingerprint", "Fingerprints"]
 
@@ -20,22 +20,23 @@ __all__ = ["Fingerprint", "Fingerprints"]
 _SETTLED_NS = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """A file and what came of it.
+class Fingerprint(NamedTuple):
+    """A file and what came of it. Every sync reads all of them, so it is a tuple.
 
     Attributes:
+        settled: False when its time proves nothing: the file was very young, or could not be read when it was due.
         documents: Id and content hash of each document of the file.
         failures: Each row or file that gave none.
-        settled: False when the file was so young that its time proves nothing.
+        refused: Ids that it would have given, with the source of the file that has them.
     """
 
     size: int
     mtime_ns: int
     sha256: str
     settled: bool
-    documents: Mapping[str, str] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    documents: Mapping[str, str]
+    failures: Sequence[Failure]
+    refused: Mapping[str, str]
 
 
 class Fingerprints:
@@ -48,35 +49,50 @@ class Fingerprints:
     """
 
     def __init__(self, path: Path, recipe: str, means: str = "") -> None:
+        self.recipe = recipe
+        self.means = means
         self._path = path
-        self._recipe = recipe
-        self._means = means
-        known_means, self._old = _load(path, recipe)
-        self._same_means = known_means == means
+        self._seen: tuple[int, int, int] | None = None
+        self._same_means = False
+        self._old: dict[str, Fingerprint] = {}
         self._new: dict[str, Fingerprint] = {}
+        self.begin()
 
-    def unchanged(self, source: str, path: Path) -> Fingerprint | None:
+    def begin(self) -> None:
+        """Start anew with what was saved last; it is only read when this object did not save it."""
+        self._new = {}
+        seen = self._stamp()
+        if seen is None or seen != self._seen:
+            known_means, self._old = _load(self._path, self.recipe)
+            self._same_means = known_means == self.means
+            self._seen = seen
+
+    def unchanged(self, file: SourceFile) -> Fingerprint | None:
         """The fingerprint of a file that still is what it was, else None.
 
         Raises:
             OSError: when the file cannot be read.
         """
-        old = self._old.get(source)
-        stat = path.stat()
-        if old is None or old.size != stat.st_size or (old.failures and not self._same_means):
+        old = self._old.get(file.source)
+        if old is None or (old.failures and not self._same_means):
+            return None
+        if old.settled and not file.suspect:
+            return old
+        stat = os.stat(file.location)
+        if old.size != stat.st_size:
             return None
         if old.mtime_ns == stat.st_mtime_ns and old.settled:
             return old
-        return _at(old, stat) if _sha256(path) == old.sha256 else None
+        return _at(old, stat) if _sha256(file.location) == old.sha256 else None
 
-    def take(self, path: Path) -> Fingerprint:
+    def take(self, file: SourceFile) -> Fingerprint:
         """The fingerprint of a file that is about to be read.
 
         Raises:
             OSError: when the file cannot be read.
         """
-        stat = path.stat()
-        return _at(Fingerprint(0, 0, _sha256(path), settled=False), stat)
+        stat = os.stat(file.location)
+        return _at(Fingerprint(0, 0, _sha256(file.location), False, {}, [], {}), stat)
 
     def known(self, source: str) -> Fingerprint | None:
         """The last fingerprint of a source, whatever it is now."""
@@ -88,8 +104,8 @@ class Fingerprints:
 
     def renamed(self) -> int:
         """How many of the sources that are new hold byte for byte what one held that is gone."""
-        gone = Counter(old.sha256 for source, old in self._old.items() if source not in self._new)
-        come = Counter(new.sha256 for source, new in self._new.items() if source not in self._old)
+        gone = Counter(self._old[source].sha256 for source in self._old.keys() - self._new.keys())
+        come = Counter(self._new[source].sha256 for source in self._new.keys() - self._old.keys())
         return (gone & come).total()
 
     def save(self) -> None:
@@ -98,31 +114,37 @@ class Fingerprints:
         Raises:
             OSError: when the disk refuses.
         """
-        if self._new == self._old and self._same_means and self._path.exists():
+        if self._new == self._old and self._same_means and self._seen is not None:
             return
-        rows = {source: asdict(fingerprint) for source, fingerprint in self._new.items()}
+        rows = {source: _row(fingerprint) for source, fingerprint in self._new.items()}
+        stored = {"recipe": self.recipe, "means": self.means, "sources": rows}
         temporary = self._path.with_suffix(".part")
-        temporary.write_text(
-            json.dumps({"recipe": self._recipe, "means": self._means, "sources": rows}), encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(stored, separators=(",", ":")), encoding="utf-8")
         temporary.replace(self._path)
+        self._old, self._same_means, self._seen = self._new, True, self._stamp()
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """Changes whenever the file is replaced; None where there is none."""
+        try:
+            stat = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _at(fingerprint: Fingerprint, stat: os.stat_result) -> Fingerprint:
     settled = stat.st_mtime_ns < time.time_ns() - _SETTLED_NS
-    return Fingerprint(
-        stat.st_size, stat.st_mtime_ns, fingerprint.sha256, settled, fingerprint.documents, fingerprint.failures
-    )
+    return fingerprint._replace(size=stat.st_size, mtime_ns=stat.st_mtime_ns, settled=settled)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _load(path: Path, recipe: str) -> tuple[str, dict[str, Fingerprint]]:
     try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+        stored: Any = json.loads(path.read_bytes())
         if stored["recipe"] != recipe:
             return "", {}
         return stored["means"], {source: _read(row) for source, row in stored["sources"].items()}
@@ -130,5 +152,12 @@ def _load(path: Path, recipe: str) -> tuple[str, dict[str, Fingerprint]]:
         return "", {}
 
 
-def _read(row: dict[str, Any]) -> Fingerprint:
-    return Fingerprint(**{**row, "failures": [Failure(**failure) for failure in row["failures"]]})
+def _row(fingerprint: Fingerprint) -> list[Any]:
+    *looks, failures, refused = fingerprint
+    return [*looks, [asdict(failure) for failure in failures], refused]
+
+
+def _read(row: list[Any]) -> Fingerprint:
+    size, mtime_ns, sha256, settled, documents, failures, refused = row
+    known = [Failure(**failure) for failure in failures]
+    return Fingerprint(size, mtime_ns, sha256, settled, documents, known, refused)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from groundtune.knowledge.search_plan import Mode, SearchPlan
 from groundtune.knowledge.searching import Search
 from groundtune.knowledge.store import EMPTY, Snapshot, Store, Version
 from groundtune.knowledge.sync import Progress, SyncReport, bring_up_to_date
+from groundtune.knowledge.versions import Tally
 from groundtune.models import EmbeddingModel
 from groundtune.records import Document, Example, Hit, Passage
 from groundtune.sources import CONVERSION, DEFAULT_RULES, Conversion, Rules, count_documents, discover, means_of
@@ -74,11 +75,20 @@ class KnowledgeBase:
             else LanceStore(folder / "index", name, embedding.dimensions)
         )
         self._search = Search(embedding, folder / f"fusion-{self._slug}.json")
+        self._fingerprints: Fingerprints | None = None
+        self._tally: Tally | None = None
 
     # -- writing
 
     def sync(
-        self, sources: Sequence[str], root: Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None
+        self,
+        sources: Sequence[str],
+        root: Path,
+        *,
+        rules: Rules = DEFAULT_RULES,
+        progress: Progress | None = None,
+        changed: Collection[str] | None = None,
+        conversion: Conversion | None = None,
     ) -> SyncReport:
         """Make the index equal to the files: read what is new or changed, drop what is gone.
 
@@ -87,13 +97,17 @@ class KnowledgeBase:
             root: The project's folder.
             rules: How they are read.
             progress: Called while it works.
+            changed: The files and folders that changed since the last sync, with all links followed: only at these it
+                has to look. What lies elsewhere stays as it is. None: anything may have changed.
+            conversion: Converts files by these rules, and stays open; None: one of its own.
 
         Raises:
             ProjectError: when a source does not exist.
             Busy: when another sync is running.
             StorageError: when the disk refuses; what was stored before is kept.
         """
-        with self._writing(), Conversion(rules) as conversion:
+        with self._writing(), ExitStack() as stack:
+            conversion = conversion or stack.enter_context(Conversion(rules))
             tell = progress or _silent
             with storage_errors(self.folder):
                 files, unreached = discover(
@@ -102,17 +116,27 @@ class KnowledgeBase:
                     self.folder / "sources",
                     rules=rules,
                     told=lambda count: tell(count, None, "files from elsewhere"),
+                    changed=changed,
                 )
-            stored = self._store.begin()
-            path = self.folder / f"fingerprints-{self._slug}.json"
-            fingerprints = Fingerprints(path, f"{CONVERSION}/{self._recipe}{self._access.version}", means_of(rules))
-            items = Reading(stored, self._splitter, self._recipe, self._access).files(files, fingerprints, conversion)
-            report = self._brought_up_to_date(items, stored, lambda: sum(map(count_documents, files)), progress)
+            fingerprints = self._fingerprints_of(rules)
+            report = self._brought_up_to_date(
+                lambda reading: reading.files(files, fingerprints, conversion),
+                (lambda: sum(map(count_documents, files))) if changed is None else _nobody_knows,
+                progress,
+            )
             idle = self._access.idle(file.source for file in files)
             report = replace(report, renamed=fingerprints.renamed(), failed=(*unreached, *report.failed, *idle))
             with storage_errors(self.folder):
                 fingerprints.save()
         return report
+
+    def _fingerprints_of(self, rules: Rules) -> Fingerprints:
+        recipe, means = f"{CONVERSION}/{self._recipe}{self._access.version}", means_of(rules)
+        known = self._fingerprints
+        if known is None or (known.recipe, known.means) != (recipe, means):
+            known = self._fingerprints = Fingerprints(self.folder / f"fingerprints-{self._slug}.json", recipe, means)
+        known.begin()
+        return known
 
     def sync_documents(self, documents: Iterable[Document], *, progress: Progress | None = None) -> SyncReport:
         """Make the index equal to documents that are at hand; as `sync` otherwise."""
@@ -131,26 +155,34 @@ class KnowledgeBase:
 
     def _sync_entries(self, entries: Iterable[Entry], total: int | None, progress: Progress | None) -> SyncReport:
         with self._writing():
-            stored = self._store.begin()
-            items = Reading(stored, self._splitter, self._recipe, self._access).entries(entries)
-            return self._brought_up_to_date(items, stored, lambda: total, progress)
+            return self._brought_up_to_date(lambda reading: reading.entries(entries), lambda: total, progress)
 
     def _brought_up_to_date(
         self,
-        items: Iterable[Item],
-        stored: Mapping[str, str],
+        read: Callable[[Reading], Iterable[Item]],
         count: Callable[[], int | None],
         progress: Progress | None,
     ) -> SyncReport:
-        return bring_up_to_date(
-            items,
+        tally = self._begun()
+        stored = dict(tally.contents)
+        report = bring_up_to_date(
+            read(Reading(stored, self._splitter, self._recipe, self._access)),
             self._store,
             self._embedding,
             stored=stored,
+            tally=tally,
             count=count,
             progress=progress or _silent,
             keep=self._keep,
         )
+        self._tally = tally
+        return report
+
+    def _begun(self) -> Tally:
+        """What the store holds: as this object left it, where its name still says so."""
+        name, tally = self._store.begin(), self._tally
+        self._tally = None  # a sync that fails leaves it half way
+        return tally if tally is not None and tally.name == name else Tally(self._store.contents())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -275,3 +307,7 @@ class KnowledgeBase:
 
 def _silent(done: int, total: int | None, unit: str) -> None:
     """No progress is shown."""
+
+
+def _nobody_knows() -> None:
+    """How many documents there are would cost more than the sync."""

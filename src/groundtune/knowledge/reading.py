@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from groundtune.knowledge.access import AccessRules
 from groundtune.knowledge.fingerprints import Fingerprint, Fingerprints
@@ -25,6 +26,14 @@ class Unchanged:
 
 
 Item = Prepared | Unchanged | Failure
+
+
+class _Begun(NamedTuple):
+    """A file whose items are due in its turn; ``at_hand``: nothing has to be read for them."""
+
+    at_hand: bool
+    items: Callable[[], Iterator[Item]]
+
 
 _AHEAD = 16
 """Files whose conversion is begun before they are needed."""
@@ -55,58 +64,81 @@ class Reading:
 
     def files(self, files: Iterable[SourceFile], fingerprints: Fingerprints, conversion: Conversion) -> Iterator[Item]:
         """Read files in their order, some of them ahead; each leaves its fingerprint, unless it cannot be read now."""
-        begun: deque[Callable[[], Iterator[Item]]] = deque()
+        begun: deque[_Begun] = deque()
+        same: list[str] = []
         for file in files:
-            begun.append(self._begun(file, fingerprints, conversion))
-            if len(begun) > _AHEAD:
-                yield from begun.popleft()()
-        while begun:
-            yield from begun.popleft()()
+            found = _looked_at(file, fingerprints)
+            if not begun and isinstance(found, Fingerprint) and not found.failures and self._holds(found, file):
+                self._claim(found, file, fingerprints)  # what nearly every file of nearly every sync comes to
+                same.extend(found.documents)
+                continue
+            if same:
+                yield Unchanged(tuple(same))
+                same.clear()
+            begun.append(self._begun(file, found, fingerprints, conversion))
+            while begun and (begun[0].at_hand or len(begun) > _AHEAD):
+                yield from begun.popleft().items()
+        for waiting in begun:
+            yield from waiting.items()
+        if same:
+            yield Unchanged(tuple(same))
 
     def _begun(
-        self, file: SourceFile, fingerprints: Fingerprints, conversion: Conversion
-    ) -> Callable[[], Iterator[Item]]:
+        self,
+        file: SourceFile,
+        found: Fingerprint | OSError | None,
+        fingerprints: Fingerprints,
+        conversion: Conversion,
+    ) -> _Begun:
+        if isinstance(found, Fingerprint):
+            return _Begun(True, partial(self._again, file, found, fingerprints, conversion))
         try:
-            same = fingerprints.unchanged(file.source, file.path)
-            if same is not None:
-                return partial(self._again, file, same, fingerprints, conversion)
-            fingerprint = fingerprints.take(file.path)
+            if found is not None:
+                raise found
+            fingerprint = fingerprints.take(file)
         except OSError as error:
-            return partial(self._closed, file, fingerprints, error)
-        return partial(self._read, file, fingerprint, fingerprints, conversion.start(file))
+            return _Begun(True, partial(self._closed, file, fingerprints, error))
+        return _Begun(False, partial(self._read, file, fingerprint, fingerprints, conversion.start(file)))
 
     def _again(
         self, file: SourceFile, same: Fingerprint, fingerprints: Fingerprints, conversion: Conversion
     ) -> Iterator[Item]:
-        """A file that is what it was: read only when the index has lost something of it."""
-        if not self._holds(same):
+        """A file that is what it was: read only when something else about its documents is not."""
+        if not self._holds(same, file):
             yield from self._read(file, same, fingerprints, conversion.start(file))
             return
-        yield from self._repeated(same, file.source)
-        fingerprints.keep(file.source, same)
+        self._claim(same, file, fingerprints)
+        yield Unchanged(tuple(same.documents))
+        yield from same.failures
 
     def _closed(self, file: SourceFile, fingerprints: Fingerprints, error: OSError) -> Iterator[Item]:
         yield from self._kept(file, fingerprints)
         reason = f"it cannot be opened: {error.strerror or error}"
         yield Failure(file.source, reason, _OPEN, "unreachable", transient=True)
 
-    def _holds(self, fingerprint: Fingerprint) -> bool:
-        """True when the index has every document of the file, and no other file claims one of them."""
-        return all(
-            self._stored.get(id_) == content and id_ not in self._taken
-            for id_, content in fingerprint.documents.items()
-        )
+    def _holds(self, fingerprint: Fingerprint, file: SourceFile) -> bool:
+        """True when reading the file gives what it gave: the index has all its documents, and the ids of other files'
+        documents are theirs as they were."""
+        documents = fingerprint.documents
+        for id_, content in documents.items():
+            if self._stored.get(id_) != content or id_ in self._taken:
+                return False
+        for id_, owner in fingerprint.refused.items():
+            if (file.source if id_ in documents else self._taken.get(id_)) != owner:
+                return False
+        # A file's id is its path, unless another source has the same path: then what is there beside it matters.
+        return file.format == "rows" or not documents or file.id in documents
 
-    def _repeated(self, fingerprint: Fingerprint, source: str) -> Iterator[Item]:
-        self._taken.update(dict.fromkeys(fingerprint.documents, source))
-        yield Unchanged(tuple(fingerprint.documents))
-        yield from fingerprint.failures
+    def _claim(self, fingerprint: Fingerprint, file: SourceFile, fingerprints: Fingerprints) -> None:
+        for id_ in fingerprint.documents:
+            self._taken[id_] = file.source
+        fingerprints.keep(file.source, fingerprint)
 
     def _kept(self, file: SourceFile, fingerprints: Fingerprints) -> Iterator[Item]:
         """What was read before of a file that cannot be read now, but for what another file or its start gave since."""
         known = fingerprints.known(file.source)
         if known is not None:
-            fingerprints.keep(file.source, known)
+            fingerprints.keep(file.source, known._replace(settled=False))
             kept = tuple(id_ for id_ in known.documents if id_ in self._stored and id_ not in self._taken)
             self._taken.update(dict.fromkeys(kept, file.source))
             yield Unchanged(kept)
@@ -116,7 +148,10 @@ class Reading:
     ) -> Iterator[Item]:
         documents: dict[str, str] = {}
         failures: list[Failure] = []
+        refused: dict[str, str] = {}
         for result in pending():
+            if isinstance(result, Document) and result.id in self._taken:
+                refused[result.id] = self._taken[result.id]
             item = self._compared(Entry(result)) if isinstance(result, Document) else result
             if isinstance(item, Prepared):
                 documents[item.entry.document.id] = item.content
@@ -129,7 +164,8 @@ class Reading:
             else:
                 failures.append(item)
             yield item
-        fingerprints.keep(file.source, replace(fingerprint, documents=documents, failures=failures))
+        read = fingerprint._replace(documents=documents, failures=failures, refused=refused)
+        fingerprints.keep(file.source, read)
 
     def _compared(self, entry: Entry) -> Item:
         document = self._access.applied(entry.document)
@@ -150,3 +186,11 @@ class Reading:
             return Failure(document.source, "it holds no words", "Put text into it, or remove it from the sources.")
         self._taken[document.id] = document.source
         return Prepared(entry, content, pieces)
+
+
+def _looked_at(file: SourceFile, fingerprints: Fingerprints) -> Fingerprint | OSError | None:
+    """Its fingerprint when it is what it was, or why nobody can tell."""
+    try:
+        return fingerprints.unchanged(file)
+    except OSError as error:
+        return error

@@ -96,12 +96,16 @@ class Store(Protocol):
     The caller holds a lock: there is one writer at a time. A writer that dies leaves nothing but what it published.
     """
 
-    def begin(self) -> dict[str, str]:
-        """Take back what a writer before left unpublished, and give the content hash of each document.
+    def begin(self) -> str:
+        """Take back what a writer before left unpublished, and give the name of the version that is published.
 
         Raises:
             StorageError: when the store cannot be read.
         """
+        ...
+
+    def contents(self) -> dict[str, str]:
+        """Content hash of each document, as of `begin`."""
         ...
 
     def vectors(self, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -147,6 +147,7 @@ def bring_up_to_date(
     embedding: EmbeddingModel,
     *,
     stored: Mapping[str, str],
+    tally: Tally,
     count: Callable[[], int | None],
     progress: Progress,
     keep: int,
@@ -158,6 +159,7 @@ def bring_up_to_date(
         store: Where to; the caller holds the lock and has begun.
         embedding: Makes the vectors.
         stored: Content hash of each document that the store holds.
+        tally: Of these documents; afterwards, of those that the store holds then.
         count: How many documents there are in all, None where nobody knows; asked once, when there is work to do.
         progress: Called after each window.
         keep: How many versions can be searched afterwards.
@@ -166,7 +168,7 @@ def bring_up_to_date(
         StorageError: when the store refuses; every window before the last two is kept.
     """
     began = time.perf_counter()
-    run = _Run(store, embedding, stored, Tally(stored), progress, count)
+    run = _Run(store, embedding, stored, tally, progress, count)
     with closing(ahead(items, _AHEAD)) as stream:
         run.consume(stream)
     gone = [id_ for id_ in stored if id_ not in run.seen]
@@ -182,7 +184,7 @@ def bring_up_to_date(
         failed=tuple(run.failed),
         passages=0 if snapshot is None else snapshot.count,
         seconds=time.perf_counter() - began,
-        version=run.tally.name,
+        version=EMPTY if snapshot is None else snapshot.version,
     )
 
 

@@ -21,19 +21,31 @@ class Tally:
 
     def __init__(self, contents: Mapping[str, str]) -> None:
         self._contents = dict(contents)
-        self._sum = sum(_number(id_, content) for id_, content in contents.items()) % _MODULUS
+        self._known_sum: int | None = None
+
+    @property
+    def contents(self) -> Mapping[str, str]:
+        """Content hash of each document."""
+        return self._contents
 
     def put(self, id_: str, content: str) -> None:
         """Add a document, or replace it."""
         self.drop(id_)
+        self._known_sum = (self._sum + _number(id_, content)) % _MODULUS
         self._contents[id_] = content
-        self._sum = (self._sum + _number(id_, content)) % _MODULUS
 
     def drop(self, id_: str) -> None:
         """Take a document out, where it is in."""
-        content = self._contents.pop(id_, None)
-        if content is not None:
-            self._sum = (self._sum - _number(id_, content)) % _MODULUS
+        if id_ in self._contents:
+            self._known_sum = (self._sum - _number(id_, self._contents[id_])) % _MODULUS
+            del self._contents[id_]
+
+    @property
+    def _sum(self) -> int:
+        """Made when it is first asked for: a sync that changes nothing does not need it."""
+        if self._known_sum is None:
+            self._known_sum = sum(_number(id_, content) for id_, content in self._contents.items()) % _MODULUS
+        return self._known_sum
 
     def __len__(self) -> int:
         return len(self._contents)

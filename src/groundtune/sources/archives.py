@@ -96,7 +96,7 @@ def _content(member: _Member, rules: Rules) -> bytes | None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
         raise Unusable("its name leads out of the archive", "Make the archive again with plain names.", "hostile")
-    form = format_of(path)
+    form = format_of(member.name)
     if form is None or any(part.startswith(".") for part in path.parts):
         return None
     if form == "archive":

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from groundtune.errors import ProjectError
 from groundtune.sources.archives import unpacked
 from groundtune.sources.failure import Failure
-from groundtune.sources.files import SourceFile, check_exist, walk
+from groundtune.sources.files import SourceFile
 from groundtune.sources.mirror import Mirror
 from groundtune.sources.rules import DEFAULT_RULES, Rules
+from groundtune.sources.walking import Found, check_exist, walk
 
 __all__ = ["Discovered", "discover"]
 
 _SQL = "sql:"
-Found = SourceFile | Failure
 
 
 class Discovered(NamedTuple):
@@ -36,6 +36,7 @@ def discover(
     rules: Rules = DEFAULT_RULES,
     refresh: bool = True,
     told: Callable[[int], None] | None = None,
+    changed: Collection[str] | None = None,
 ) -> Discovered:
     """Find the files of all sources, each once, in the order of the sources; what cannot be reached is a `Failure`.
 
@@ -48,6 +49,8 @@ def discover(
         rules: How sources are read.
         refresh: Ask for what is new elsewhere; False gives the copies of the last time.
         told: Called with how many files from elsewhere are at hand, each time there is one more.
+        changed: Paths, with all links followed, of the local files and folders that changed since the last time: only
+            these are suspect, and nothing elsewhere is asked. None: whatever there is may have changed.
 
     Raises:
         ProjectError: when a local source does not exist (all of them are named), or a database is not described.
@@ -61,62 +64,73 @@ def discover(
             f"No such database: {', '.join(unknown)}. Described in groundtune.toml: {described}. "
             "Add a section [knowledge.sql.NAME] with url and query, or correct `sources` under [knowledge]."
         )
-    found = list(_each_once(sources, _Search(root, cache, rules, refresh, told)))
-    files = [file for file in found if isinstance(file, SourceFile)]
-    return Discovered(files, [failure for failure in found if isinstance(failure, Failure)])
+    discovered = Discovered([], [])
+    _each_once(sources, _Search(root, cache, rules, refresh, told, changed), discovered)
+    return discovered
 
 
-def _each_once(sources: Sequence[str], search: _Search) -> Iterator[Found]:
-    seen: set[Path] = set()
+def _each_once(sources: Sequence[str], search: _Search, discovered: Discovered) -> None:
+    seen: set[str] = set()
     ids: set[str] = set()
     for source in sources:
         for found in search.found(source):
             if isinstance(found, Failure):
-                yield found
+                discovered.failures.append(found)
                 continue
-            if found.path.resolve() in seen:
+            file, real = found
+            if real in seen:
                 continue
-            seen.add(found.path.resolve())
-            file = replace(found, id=found.source) if found.id in ids else found
+            seen.add(real)
+            if file.id in ids:
+                file = file._replace(id=file.source)
             ids.add(file.id)
-            yield file
+            discovered.files.append(file)
 
 
+@dataclass(slots=True)
 class _Search:
     """Looks through one source after the other and counts the copies."""
 
-    def __init__(
-        self, root: Path, cache: Path, rules: Rules, refresh: bool, told: Callable[[int], None] | None
-    ) -> None:
-        self._root = root
-        self._cache = cache
-        self._rules = rules
-        self._refresh = refresh
-        self._told = told
-        self._count = 0
+    root: Path
+    cache: Path
+    rules: Rules
+    refresh: bool
+    told: Callable[[int], None] | None
+    changed: Collection[str] | None
+    _count: int = 0
 
-    def found(self, source: str) -> Iterator[Found]:
-        files = walk(source, self._root)
+    def found(self, source: str) -> Iterator[Found | Failure]:
         if _lies_elsewhere(source):
             mirror = self._mirror(source)
-            if self._refresh:
-                yield from _copied(source, mirror, self._rules)
+            if self.refresh and self.changed is None:
+                yield from _copied(source, mirror, self.rules)
                 mirror.save()
-            files = mirror.files()
+            yield from self._opened(mirror.files())
+            return
+        for found in walk(source, self.root, self.changed):
+            if found.file.format == "archive":
+                yield from self._opened([found.file])
+            else:
+                yield found
+
+    def _opened(self, files: Iterable[SourceFile]) -> Iterator[Found | Failure]:
+        """Copies as they are, and what is in an archive among them."""
         for file in files:
             if file.format == "archive":
                 inside = self._mirror(file.source)
-                yield from unpacked(file, inside, self._rules) if self._refresh else inside.files()
+                again = self.refresh and file.suspect
+                for result in unpacked(file, inside, self.rules) if again else inside.files():
+                    yield result if isinstance(result, Failure) else Found(result, result.location)
             else:
-                yield file
+                yield Found(file, file.location)
 
     def _mirror(self, source: str) -> Mirror:
-        return Mirror(self._cache / hashlib.sha256(source.encode()).hexdigest()[:16], self._one_more)
+        return Mirror(self.cache / hashlib.sha256(source.encode()).hexdigest()[:16], self._one_more)
 
     def _one_more(self) -> None:
         self._count += 1
-        if self._told is not None:
-            self._told(self._count)
+        if self.told is not None:
+            self.told(self._count)
 
 
 def _copied(source: str, mirror: Mirror, rules: Rules) -> Iterator[Failure]:

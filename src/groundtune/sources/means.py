@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from groundtune.sources.rules import Rules
@@ -27,6 +28,7 @@ def means_of(rules: Rules) -> str:
     return hashlib.sha256(json.dumps(means).encode()).hexdigest()[:16]
 
 
+@cache
 def _version(library: str) -> str | None:
     try:
         return version(library)

@@ -106,10 +106,9 @@ class Mirror:
     def files(self) -> Iterator[SourceFile]:
         """The copies of the last `save` as files to read, in the order of their names on the other side."""
         for _, copy in sorted(self._old.items()):
-            path = self._folder / copy.file
-            form = format_of(path)
+            form = format_of(copy.file)
             if form is not None:
-                yield SourceFile(id=copy.id, path=path, source=copy.source, format=form)
+                yield SourceFile(copy.id, str(self._folder / copy.file), copy.source, form)
 
 
 def _silent() -> None:

@@ -112,4 +112,4 @@ def _base(path: str, found: Mapping[str, Any]) -> str:
 
 def _is_passed_over(inner: str) -> bool:
     path = PurePosixPath(inner)
-    return format_of(path) is None or any(part.startswith(".") for part in path.parts)
+    return format_of(inner) is None or any(part.startswith(".") for part in path.parts)

@@ -16,8 +16,9 @@ from groundtune.knowledge.filters import EVERYONE, Filter
 from groundtune.knowledge.passages import Splitter
 from groundtune.knowledge.reading import Reading
 from groundtune.knowledge.schema import Entry, Prepared, key_of, to_arrow
-from groundtune.knowledge.store import Snapshot, Store
+from groundtune.knowledge.store import EMPTY, Snapshot, Store
 from groundtune.knowledge.sync import SyncReport, bring_up_to_date
+from groundtune.knowledge.versions import Tally
 from groundtune.records import Document
 from groundtune.testing.embedding import HashedWords
 
@@ -72,11 +73,19 @@ def documents_for(count: int) -> list[Document]:
 
 def sync_store(store: Store, documents: Iterable[Document], keep: int = 5) -> SyncReport:
     """Make a store equal to documents."""
-    stored = store.begin()
+    store.begin()
+    stored = store.contents()
     reading = Reading(stored, Splitter(_EMBEDDING.tokens, 60), "recipe", AccessRules({}))
     items = reading.entries(Entry(document) for document in documents)
     report = bring_up_to_date(
-        items, store, _EMBEDDING, stored=stored, count=lambda: None, progress=lambda *_: None, keep=keep
+        items,
+        store,
+        _EMBEDDING,
+        stored=stored,
+        tally=Tally(stored),
+        count=lambda: None,
+        progress=lambda *_: None,
+        keep=keep,
     )
     store.end()
     return report
@@ -220,7 +229,8 @@ class StoreContract:
     def test_an_empty_store_and_an_emptied_one(self) -> None:
         """Nothing is there, and nothing fails."""
         store = self.open()
-        assert (store.begin(), store.versions(), store.snapshot(), store.vectors(["k"])) == ({}, [], None, {})
+        assert (store.begin(), store.contents()) == (EMPTY, {})
+        assert (store.versions(), store.snapshot(), store.vectors(["k"])) == ([], None, {})
         sync_store(store, documents_for(4))
         report = sync_store(store, [])
         assert (report.removed, report.passages) == (4, 0)
@@ -247,18 +257,19 @@ class StoreContract:
     def test_what_a_dead_writer_left_is_taken_back(self) -> None:
         """The next writer begins with what was published."""
         dead, store = self.open(), self.open()
-        contents = {}
+        held: tuple[str, dict[str, str]] = (EMPTY, {})
         for published in (False, True):
             if published:
                 sync_store(store, documents_for(6))
-                contents = store.begin()
+                held = (store.begin(), store.contents())
                 store.end()
+                assert held[0] == self.newest(store).version
             dead.begin()
             rows, _ = _rows(Document(id="stray", title="", text="A stray bell.", source="stray"))
             dead.write(rows, ["d1"])
             dead.remove(["d2"])
             dead.end()
-            assert store.begin() == contents
+            assert (store.begin(), store.contents()) == held
             store.end()
         sync_store(store, documents_for(6))
         assert self.newest(store).documents(Filter(groups=frozenset(_GROUPS))) == [f"d{n}" for n in range(6)]

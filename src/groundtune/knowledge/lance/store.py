@@ -16,7 +16,7 @@ from groundtune.knowledge.lance.snapshot import LanceSnapshot
 from groundtune.knowledge.lance.upkeep import number_of, tend
 from groundtune.knowledge.lance.vectors import matrix_of
 from groundtune.knowledge.schema import schema
-from groundtune.knowledge.store import Version
+from groundtune.knowledge.store import EMPTY, Version
 
 if TYPE_CHECKING:
     import lancedb
@@ -53,18 +53,26 @@ class LanceStore:
 
     # -- writing
 
-    def begin(self) -> dict[str, str]:
+    def begin(self) -> str:
         """See `Store`: the table returns to what is published, and what was never published goes."""
         with storage_errors(self.folder):
             table, current = self._table(), self._publications.current
             if table is None:
-                return {}
+                return EMPTY
             if current is None:
                 self._connect().drop_table(self._name)
-                return {}
+                return EMPTY
             if number_of(table) != current.table:
                 table.checkout(current.table)
                 table.restore()
+            return current.name
+
+    def contents(self) -> dict[str, str]:
+        """See `Store`."""
+        with storage_errors(self.folder):
+            table, current = self._table(), self._publications.current
+            if table is None or current is None:
+                return {}
             query = table.search().where("ordinal = 0").select(["document", "content"])
             rows = query.limit(max(1, current.passages)).to_arrow()
         return dict(zip(rows["document"].to_pylist(), rows["content"].to_pylist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None) -> Tuning | None:
     Returns:
         The tuning from now on; None for an exact scan.
     """
-    dispensable = _dispensable_before(table)
+    written = {int(made["version"]): made["timestamp"] for made in table.list_versions()}
+    dispensable = _dispensable_before(table, written)
     rows = int(table.count_rows())
     large = is_large(table, dimensions)
     anew = large and (tuning is None or rows > _GROWN * tuning.rows)
@@ -50,7 +52,7 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None) -> Tuning | None:
         build(table)
     statistics = [table.index_stats(index.name) for index in table.list_indices()]
     unindexed = max((found.num_unindexed_rows for found in statistics if found is not None), default=0)
-    spare = sum(version["timestamp"] < dispensable for version in table.list_versions())
+    spare = sum(moment < dispensable for moment in written.values())
     untidy = unindexed > _UNINDEXED * rows or spare > _SPARE_VERSIONS
     if untidy:
         # The first may take long, and may join and split partitions; the second has only old versions left to drop,
@@ -63,11 +65,10 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None) -> Tuning | None:
     return tuned if anew or tuning is None else replace(tuned, rows=tuning.rows)
 
 
-def _dispensable_before(table: Table) -> datetime:
+def _dispensable_before(table: Table, written: Mapping[int, datetime]) -> datetime:
     """The moment before which nobody reads a version any more: none with a tag is older, for the store would refuse to
     drop any version then."""
     tagged = {int(tag["version"]) for tag in table.tags.list().values()}
-    written: dict[int, datetime] = {int(made["version"]): made["timestamp"] for made in table.list_versions()}
     now = datetime.now(next(iter(written.values())).tzinfo)
     return min([now - _KEEP_OLD, *(moment for number, moment in written.items() if number in tagged)])
 

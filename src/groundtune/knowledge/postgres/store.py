@@ -13,7 +13,7 @@ from groundtune.errors import Busy
 from groundtune.knowledge.postgres.database import Database
 from groundtune.knowledge.postgres.snapshot import PostgresSnapshot, parse_vectors
 from groundtune.knowledge.schema import PASSAGE_COLUMNS
-from groundtune.knowledge.store import Version
+from groundtune.knowledge.store import EMPTY, Version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class PostgresStore:
 
     # -- writing
 
-    def begin(self) -> dict[str, str]:
+    def begin(self) -> str:
         """See `Store`.
 
         Raises:
@@ -61,10 +61,14 @@ class PostgresStore:
             number = self._published(connection)
             self._run(connection, "DELETE FROM {name}_passages WHERE born > :number", number=number)
             self._run(connection, "UPDATE {name}_passages SET died = NULL WHERE died > :number", number=number)
-            rows = self._run(
-                connection, "SELECT document, content FROM {name}_passages WHERE ordinal = 0 AND died IS NULL"
-            )
-            return {row.document: row.content for row in rows}
+            name = self._run(connection, "SELECT name FROM {name}_versions WHERE number = :number", number=number)
+            return name.scalar_one_or_none() or EMPTY
+
+    def contents(self) -> dict[str, str]:
+        """See `Store`."""
+        query = "SELECT document, content FROM {name}_passages WHERE ordinal = 0 AND died IS NULL"
+        with self._database.transaction() as connection:
+            return {row.document: row.content for row in self._run(connection, query)}
 
     def vectors(self, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See `Store`."""

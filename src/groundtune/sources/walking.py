@@ -1,0 +1,184 @@
+"""The files of a folder, a file or a glob, in a fixed order, by one look at each folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import translate
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from groundtune.errors import ProjectError
+from groundtune.sources.files import Format, SourceFile, format_of
+
+__all__ = ["Found", "check_exist", "fixed_part", "walk"]
+
+_SIGNS = frozenset("*?[")
+_ALL_BELOW = ("**", "*")
+
+
+class Found(NamedTuple):
+    """A file, and its path with all links followed: two names with one such path are one file."""
+
+    file: SourceFile
+    real: str
+
+
+class _Folder(NamedTuple):
+    """A folder to look into; all paths but `path` end in ``/``, or are empty.
+
+    Attributes:
+        inner: Its path below the source.
+        shown: Its path as shown to people.
+        real: Its path with all links followed.
+        places: Where in the pattern its entries are, see `_Pattern`.
+        suspect: As of all files below it.
+    """
+
+    path: str
+    inner: str
+    shown: str
+    real: str
+    places: frozenset[int]
+    suspect: bool
+
+
+class _Pattern:
+    """The parts of a glob, such as ``**`` and ``*.md``, followed from folder to folder.
+
+    A place is the number of the part that a name is held against next. There can be several, as ``**`` stands for any
+    number of folders, none too. It does not go through links, which may lead in circles; the other parts do.
+    """
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        parts = [*parts, "*"] if parts[-1] == "**" else parts
+        self._parts = [None if part == "**" else re.compile(translate(part)).match for part in parts]
+        self.start = self._with_none(0)
+
+    def _with_none(self, place: int) -> frozenset[int]:
+        """A place, and those after it when the ``**`` there stand for no folder."""
+        end = place
+        while self._parts[end] is None:
+            end += 1
+        return frozenset(range(place, end + 1))
+
+    def below(self, places: frozenset[int], name: str, *, link: bool) -> frozenset[int]:
+        """The places in a folder of this name; none when nothing below it can match."""
+        found: frozenset[int] = frozenset()
+        for place in places:
+            matches = self._parts[place]
+            if matches is None:
+                found |= frozenset() if link else self._with_none(place)
+            elif place + 1 < len(self._parts) and matches(name):
+                found |= self._with_none(place + 1)
+        return found
+
+    def holds(self, places: frozenset[int], name: str) -> bool:
+        """Whether a file of this name is one of the glob."""
+        matches = self._parts[-1]
+        return len(self._parts) - 1 in places and matches is not None and matches(name) is not None
+
+
+def check_exist(sources: Sequence[str], root: Path) -> None:
+    """Refuse sources that are not there.
+
+    Raises:
+        ProjectError: names all of them.
+    """
+    missing = [source for source in sources if not _is_glob(source) and not (root / source).exists()]
+    if missing:
+        raise ProjectError(
+            f"No such file or folder: {', '.join(missing)} (looked in {root}). Allowed are folders, files, globs such "
+            "as docs/**/*.md, addresses such as https://example.org/sitemap.xml or s3://bucket/prefix, and sql:NAME. "
+            "Make the folder, or correct `sources` under [knowledge] in groundtune.toml."
+        )
+
+
+def fixed_part(source: str, root: Path) -> Path:
+    """The file or folder that a source is; of a glob, the folder before its first wild card."""
+    parts = Path(source).parts
+    return root.joinpath(*parts[: _fixed(parts)])
+
+
+def walk(source: str, root: Path, changed: Collection[str] | None = None) -> Iterator[Found]:
+    """The files of one folder, file or glob: those of a folder by name, then those of the folders in it.
+
+    Hidden files and folders are passed over, and so are pictures, styles, fonts and the scripts of web pages. A file of
+    another format is given out as ``unsupported``, so that it can be reported.
+
+    Args:
+        source: The folder, file or glob.
+        root: What a relative one counts from.
+        changed: Paths, with all links followed, of the files and folders that changed; all other files that are no
+            links are above suspicion. None: any may have changed.
+    """
+    base = fixed_part(source, root)
+    wild = Path(source).parts[_fixed(Path(source).parts) :]
+    real = os.path.realpath(base)
+    suspect = changed is None or real in changed or any(str(above) in changed for above in Path(real).parents)
+    if not wild and base.is_file():
+        form = format_of(base.name)
+        if form is not None:
+            yield Found(SourceFile(base.name, str(base), _shown(base, root), form, suspect or base.is_symlink()), real)
+        return
+    pattern = _Pattern(wild or _ALL_BELOW)
+    shown = "" if base == root else os.path.join(_shown(base, root), "")
+    start = _Folder(str(base), "", shown, os.path.join(real, ""), pattern.start, suspect)
+    yield from _below(start, pattern, changed or ())
+
+
+def _below(start: _Folder, pattern: _Pattern, changed: Collection[str]) -> Iterator[Found]:
+    waiting = [start]
+    while waiting:
+        folder = waiting.pop()
+        inside: list[_Folder] = []
+        for entry in _entries(folder.path):
+            if entry.is_dir():
+                places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
+                if places:
+                    inside.append(_entered(folder, entry, places, changed))
+            elif pattern.holds(folder.places, entry.name):
+                form = format_of(folder.inner + entry.name)
+                # What is neither a file nor a link that leads nowhere is a pipe or a device: reading it may never end.
+                if form is not None and (entry.is_file() or not os.path.exists(entry.path)):
+                    yield _found(folder, entry, form, changed)
+        waiting.extend(reversed(inside))
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name and without what is hidden; nothing where it cannot be opened."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted((entry for entry in entries if entry.name[0] != "."), key=attrgetter("name"))
+    except OSError:
+        return []
+
+
+def _entered(above: _Folder, entry: os.DirEntry[str], places: frozenset[int], changed: Collection[str]) -> _Folder:
+    name = f"{entry.name}/"
+    link = entry.is_symlink()
+    real = os.path.join(os.path.realpath(entry.path), "") if link else above.real + name
+    suspect = above.suspect or link or real[:-1] in changed
+    return _Folder(entry.path, above.inner + name, above.shown + name, real, places, suspect)
+
+
+def _found(folder: _Folder, entry: os.DirEntry[str], form: Format, changed: Collection[str]) -> Found:
+    link = entry.is_symlink()
+    real = os.path.realpath(entry.path) if link else folder.real + entry.name
+    suspect = folder.suspect or link or real in changed
+    return Found(SourceFile(folder.inner + entry.name, entry.path, folder.shown + entry.name, form, suspect), real)
+
+
+def _is_glob(source: str) -> bool:
+    return not _SIGNS.isdisjoint(source)
+
+
+def _fixed(parts: Sequence[str]) -> int:
+    """How many parts come before the first wild card."""
+    return next((number for number, part in enumerate(parts) if _is_glob(part)), len(parts))
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
