@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from groundtune.errors import ProjectError
-from groundtune.project import retrieving
+from groundtune.knowledge import KnowledgeBase
+from groundtune.knowledge.fusion import DEFAULT_ALPHA
+from groundtune.project import retrieving, sweeping
 from groundtune.project.retrieving import measure_retrieval
 from groundtune.project.searching import search_plan
 from groundtune.project.sweeping import sweep_retrieval
@@ -116,6 +118,26 @@ def test_a_sweep_gives_lines_to_copy_and_leaves_the_settings_alone(tmp_path: Pat
     assert found.gain.value > 0
     assert found.gain.significant
     assert (tmp_path / "groundtune.toml").read_text("utf-8") == before
+
+
+def test_a_sweep_learns_the_weight_of_the_hybrid_search_for_each_length_of_passages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = project(tmp_path, settings='[knowledge]\nsearch = "dense"\n', embedding=Blind(64))
+    assert sweep_retrieval(workspace, QUIET).alpha == DEFAULT_ALPHA  # too few labels to learn from
+    monkeypatch.setattr(sweeping, "ENOUGH_LABELS", PARTS // 2)
+    learned: list[int] = []
+    learn = KnowledgeBase.learn_alpha
+
+    def watched(self: KnowledgeBase, labelled: Sequence[tuple[str, Set[str]]]) -> float:
+        learned.append(len(labelled))
+        return learn(self, labelled)
+
+    monkeypatch.setattr(KnowledgeBase, "learn_alpha", watched)
+    found = sweep_retrieval(workspace, QUIET)
+    assert learned == [PARTS // 2] * 3
+    assert found.changed["knowledge.search"] == "hybrid"
+    assert found.alpha == workspace.knowledge.alpha
 
 
 def test_a_sweep_without_labels_says_what_it_needs(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def swept(found: SweepResult) -> None:
     out.print(f"{found.arms} combinations of settings, over {found.unit}: {rounds}.")
     shares = ", ".join(f"{count}: {100 * share:.1f}" for count, share in found.recall_on_dev.items())
     out.print(f"Found on dev by number of passages (of 100): {shares}")
+    if found.alpha is not None:
+        out.print(f"Hybrid search weighs meaning with {found.alpha:g} and words with {1 - found.alpha:g}.")
     if not found.changed:
         out.print("The present settings are the best of them.")
         return

@@ -14,6 +14,7 @@ from groundtune.experiment.retrieval.metrics import query_values
 from groundtune.experiment.retrieval.relevance import relevance_of
 from groundtune.experiment.retrieval.results import SweepResult
 from groundtune.project.retrieving import require_documents, search_with
+from groundtune.project.searching import ENOUGH_LABELS
 from groundtune.records import Query
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def sweep_retrieval(workspace: Workspace, progress: Progress) -> SweepResult:
         )
     arms = _arms(workspace)
     sweep = _Sweep(workspace, [*dev, *test], progress, total=len(arms) * len(dev))
+    sweep.learn(workspace.knowledge, dev)
     best, rounds = halve(arms, dev, sweep.values, seed=workspace.settings.experiment.seed)
     count, recalls = sweep.count(best, dev)
     present, chosen = sweep.values(arms[0], test), sweep.values(best, test)
@@ -82,6 +84,7 @@ def sweep_retrieval(workspace: Workspace, progress: Progress) -> SweepResult:
         chosen=figure_of(chosen, clusters),
         gain=gain_of(chosen, present, clusters, baseline="present settings", seed=workspace.settings.experiment.seed),
         unit=sweep.unit,
+        alpha=sweep.alpha(best),
     )
 
 
@@ -118,9 +121,20 @@ class _Sweep:
         self._workspace = workspace
         self._progress = progress
         self._done, self._total = 0, total
+        self._learned_from: Sequence[tuple[str, frozenset[str]]] = ()
         self._indexes: dict[int, KnowledgeBase] = {workspace.settings.knowledge.passage_tokens: workspace.knowledge}
         relevance = relevance_of(labelled, workspace.knowledge)
         self.unit = "passages" if len(relevance.passages) == len(labelled) else "documents"
+
+    def learn(self, present: KnowledgeBase, dev: Sequence[Query]) -> None:
+        """Let hybrid search weigh meaning and words as it would with each arm in use: from dev, with labels enough."""
+        if len(dev) >= ENOUGH_LABELS:
+            self._learned_from = [(query.question, frozenset(e.doc for e in query.evidence)) for query in dev]
+            present.learn_alpha(self._learned_from)
+
+    def alpha(self, arm: Arm) -> float | None:
+        """Weight of the dense score with these settings; None where only one ranking counts."""
+        return self._index(arm.tokens).alpha if arm.plan.mode == "hybrid" else None
 
     def values(self, arm: Arm, queries: Sequence[Query]) -> dict[str, float]:
         """What decides, by query."""
@@ -162,11 +176,14 @@ class _Sweep:
 
         workspace = self._workspace
         made = KnowledgeBase(workspace.home / "sweep" / str(tokens), workspace.embedding, max_tokens=tokens)
-        made.alpha = workspace.knowledge.alpha
         stage = f"Indexing passages of {tokens} tokens"
 
         def tell(done: int, total: int | None, unit: str) -> None:
             self._progress(stage if unit == "documents" else f"{stage} ({unit})", done, total or 0)
 
         made.sync(workspace.settings.knowledge.sources, workspace.folder, progress=tell)
+        if self._learned_from:
+            made.learn_alpha(self._learned_from)
+        else:
+            made.alpha = workspace.knowledge.alpha
         return made

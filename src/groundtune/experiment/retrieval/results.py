@@ -106,6 +106,7 @@ class SweepResult:
         chosen: The same of those that won.
         gain: Their difference on test, which no choice has seen.
         unit: What was counted: ``passages`` or ``documents``.
+        alpha: Weight of meaning beside words in hybrid search with the settings that won; None where it is not hybrid.
     """
 
     arms: int
@@ -116,6 +117,7 @@ class SweepResult:
     chosen: Figure
     gain: Gain
     unit: str
+    alpha: float | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
