@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from groundtune.knowledge import KnowledgeBase
-from groundtune.knowledge.lance import LanceStore, approximate
+from groundtune.knowledge.filters import EVERYONE, Filter
+from groundtune.knowledge.lance import LanceStore, narrowing, sampling, upkeep
+from groundtune.knowledge.lance.published import Published
 from groundtune.knowledge.store import Store
 from groundtune.records import Document
 from groundtune.testing.embedding import HashedWords
@@ -32,18 +35,20 @@ class TestExact(StoreContract):
         return documents, store
 
 
-@pytest.mark.slow
-class TestApproximate(TestExact):
-    """From the first rows on everything is asked of the approximate index."""
+class TestCompact(TestExact):
+    """From the first rows on the vectors are compressed, and a share of them is compared."""
 
-    passages = 3000
+    passages = 1500
     recall = 0.97
+    compact = 10**9
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _at_any_size(cls) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(approximate, "EXACT_NUMBERS", 300 * DIMENSIONS)
+            patch.setattr(upkeep, "EXACT_NUMBERS", 300 * DIMENSIONS)
+            patch.setattr(upkeep, "COMPACT_NUMBERS", cls.compact)
+            patch.setattr(narrowing, "_FEWEST", 1)
             yield
 
     @pytest.fixture(scope="class")
@@ -52,18 +57,89 @@ class TestApproximate(TestExact):
         store = LanceStore(tmp_path_factory.mktemp("filled"), "passages", DIMENSIONS)
         documents = documents_for(cls.passages)
         sync_store(store, documents[: cls.passages - 40])
-        tuned = store._publications.current
+        tuned = _published(store).tuning
         assert tuned is not None
-        assert tuned.tuning is not None
-        assert tuned.tuning.recall >= approximate.RECALL
+        assert (tuned.probes > 0) == (cls.compact == 0)
+        assert tuned.candidates < cls.passages
+        assert tuned.recall >= sampling.RECALL
         sync_store(store, documents)  # the last forty are in no index yet
         return documents, store
 
 
 @pytest.mark.slow
-def test_vectors_of_any_length_have_an_approximate_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestIndexed(TestCompact):
+    """From the first rows on everything is asked of the approximate index."""
+
+    passages = 3000
+    compact = 0
+
+
+def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "EXACT_NUMBERS", 300 * DIMENSIONS)
+    store = LanceStore(tmp_path, "passages", DIMENSIONS)
+    documents = documents_for(400)
+    sync_store(store, documents)
+    everyone, bell = (
+        Filter(groups=frozenset({"hr", "legal", "it's"})),
+        HashedWords(DIMENSIONS).embed(["A new bell."])[0],
+    )
+    older = store.snapshot()
+    assert older is not None
+    gone = older.documents_of(list(older.dense(bell, 1, everyone)))[0]
+    lineage = _published(store).lineage
+    read = store._shared.of(lineage)
+    assert read is not None
+    changed = [*(d for d in documents if d.id != gone), Document(id="new", title="", text="A new bell.", source="new")]
+    sync_store(store, changed)
+    newer = store.snapshot()
+    assert newer is not None
+    found = newer.documents_of(list(newer.dense(bell, 400, everyone)))
+    assert (found[0], len(found)) == ("new", 400)
+    assert gone not in found
+    assert store._shared.of(lineage) is read
+    assert gone in older.documents_of(list(older.dense(bell, 400, everyone))), "a snapshot does not change"
+
+
+def test_a_table_that_was_made_anew_shares_nothing_with_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "EXACT_NUMBERS", 300 * DIMENSIONS)
+    reader, texts = LanceStore(tmp_path, "passages", DIMENSIONS), ["The old gate.", "The new bell."]
+    filler = documents_for(400)
+    for text in texts:
+        sync_store(
+            LanceStore(tmp_path, "passages", DIMENSIONS), [Document(id="d", title="", text=text, source="d"), *filler]
+        )
+        snapshot = reader.snapshot()
+        assert snapshot is not None
+        nearest = snapshot.dense(HashedWords(DIMENSIONS).embed([text])[0], 1, EVERYONE)
+        assert [(passage.text, round(nearest[passage.id], 3)) for passage in snapshot.passages(list(nearest))] == [
+            (text, 1.0)
+        ]
+        if text is texts[0]:
+            shutil.rmtree(tmp_path)
+
+
+def test_only_a_table_too_large_for_memory_has_an_index_of_its_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LanceStore(tmp_path, "passages", DIMENSIONS)
+    monkeypatch.setattr(upkeep, "EXACT_NUMBERS", 300 * DIMENSIONS)
+    for most, indexed in ((0, True), (10**9, False)):
+        monkeypatch.setattr(upkeep, "COMPACT_NUMBERS", most)
+        sync_store(store, documents_for(350))
+        snapshot = store.snapshot()
+        assert snapshot is not None
+        assert any(index.columns == ["vector"] for index in snapshot._table.list_indices()) is indexed
+        assert len(snapshot.dense(HashedWords(DIMENSIONS).embed(["gate"])[0], 9, EVERYONE)) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_vectors_of_any_length_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     embedding = HashedWords(30)
-    monkeypatch.setattr(approximate, "EXACT_NUMBERS", 300 * embedding.dimensions)
+    monkeypatch.setattr(upkeep, "EXACT_NUMBERS", 300 * embedding.dimensions)
+    monkeypatch.setattr(upkeep, "COMPACT_NUMBERS", most)
     knowledge = KnowledgeBase(tmp_path, embedding)
     documents = documents_for(1000)
     knowledge.sync_documents(documents)
@@ -71,3 +147,9 @@ def test_vectors_of_any_length_have_an_approximate_index(tmp_path: Path, monkeyp
     changed = [*documents[:77], Document(id="d77", title="", text="A heron.", source="d77"), *documents[78:]]
     assert knowledge.sync_documents(changed).changed == 1
     assert [hit.passage.text for hit in knowledge.search("heron", 1)] == ["A heron."]
+
+
+def _published(store: LanceStore) -> Published:
+    current = store._publications.current
+    assert current is not None
+    return current

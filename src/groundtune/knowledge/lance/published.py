@@ -14,13 +14,13 @@ __all__ = ["Publications", "Published", "Tuning"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """How the approximate index is asked, chosen so that it finds what an exact search finds.
+    """How an approximate search is done, chosen so that it finds what an exact one finds.
 
     Attributes:
         rows: Passages when the index was built.
-        probes: Partitions that a search looks into.
+        probes: Partitions of the table's index that a search looks into; 0 where all vectors are in memory.
         candidates: How many of what it finds there are compared exactly, at least.
-        recall: Share of the exact ten nearest that it found for sampled passages.
+        recall: Share of the exact ten nearest that it found for samples.
     """
 
     rows: int
@@ -36,7 +36,8 @@ class Published:
     Attributes:
         table: Number of the table's version.
         accesses: Every value that the ``access`` column may have.
-        tuning: Of its approximate index, where it has one.
+        tuning: Of the search; None where it is exact.
+        lineage: Of the table; another one when it was made anew.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Published:
     passages: int
     accesses: tuple[str, ...]
     tuning: Tuning | None = None
+    lineage: str = ""
 
 
 class Publications:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from groundtune.knowledge.filters import Filter
+from groundtune.knowledge.lance.indexed import Indexed
 from groundtune.knowledge.lance.language import condition, quoted
 from groundtune.knowledge.lance.published import Published
-from groundtune.knowledge.lance.rows import InMemory, OnDisk, Rows
+from groundtune.knowledge.lance.rows import InMemory, Rows
+from groundtune.knowledge.lance.shared import Shared
 from groundtune.knowledge.schema import PASSAGE_COLUMNS, document_of, passage_of
 from groundtune.records import Document, Passage
 
@@ -26,12 +29,15 @@ class LanceSnapshot:
     Args:
         table: Pinned to the version.
         published: What is known of the version.
+        shared: What other versions of the table have read.
     """
 
-    def __init__(self, table: Table, published: Published) -> None:
+    def __init__(self, table: Table, published: Published, shared: Shared) -> None:
         self._table = table
         self._published = published
-        self._rows: Rows = InMemory(table) if published.tuning is None else OnDisk(table, published.tuning)
+        self._shared = shared
+        self._lock = threading.Lock()
+        self._opened: Rows | None = None
 
     @property
     def version(self) -> str:
@@ -52,7 +58,7 @@ class LanceSnapshot:
         from lancedb.query import MatchQuery
 
         match = MatchQuery(question, "indexed")  # type: ignore[call-arg]
-        query = self._table.search(match, query_type="fts").select(["id", "_score"]).with_row_id(True)
+        query = self._table.search(match, query_type="fts").select([*self._rows.columns, "_score"]).with_row_id(True)
         where = self._where(filter)
         if where is not None:
             query = query.where(where, prefilter=True)
@@ -88,6 +94,25 @@ class LanceSnapshot:
         """Passages of one document, see `Snapshot`."""
         rows = self._select(f"document = {quoted([document])}", filter, PASSAGE_COLUMNS)
         return sorted((passage_of(row) for row in rows), key=lambda passage: passage.start)
+
+    @property
+    def _rows(self) -> Rows:
+        """Read with the first question: who asks only for the count does not wait for it."""
+        if self._opened is None:
+            with self._lock:
+                if self._opened is None:
+                    self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> Rows:
+        tuning = self._published.tuning
+        if tuning is None:
+            return InMemory(self._table)
+        if tuning.probes:
+            return Indexed(self._table, tuning)
+        from groundtune.knowledge.lance.compact import Compact
+
+        return Compact(self._table, tuning, self._published.lineage, self._shared)
 
     def _select(self, where: str, filter: Filter, columns: Sequence[str]) -> list[Mapping[str, Any]]:
         allowed = self._where(filter)

@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from groundtune.knowledge.lance.language import quoted, storage_errors
 from groundtune.knowledge.lance.published import Publications, Published
+from groundtune.knowledge.lance.shared import Shared
 from groundtune.knowledge.lance.snapshot import LanceSnapshot
 from groundtune.knowledge.lance.upkeep import number_of, tend
 from groundtune.knowledge.lance.vectors import matrix_of
@@ -50,6 +52,7 @@ class LanceStore:
         self._added: set[str] = set()
         self._lock = threading.Lock()
         self._latest: tuple[Published, LanceSnapshot] | None = None
+        self._shared = Shared()
 
     # -- writing
 
@@ -120,6 +123,7 @@ class LanceStore:
                 passages=int(table.count_rows()),
                 accesses=tuple(sorted({*(current.accesses if current else ()), *self._added})),
                 tuning=current.tuning if current else None,
+                lineage=(current.lineage if current else "") or uuid4().hex,
             )
             self._publications.write(published, self._publications.kept)
 
@@ -177,7 +181,7 @@ class LanceStore:
     def _pinned(self, published: Published) -> LanceSnapshot:
         table = self._connect().open_table(self._name)
         table.checkout(published.table)
-        return LanceSnapshot(table, published)
+        return LanceSnapshot(table, published, self._shared)
 
     # -- the table
 
