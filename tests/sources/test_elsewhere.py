@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,26 @@ def test_files_of_another_system_keep_their_address(bucket: fsspec.AbstractFileS
     assert results.files[0].path.read_bytes() == b"# A"
     globbed = discover(["memory://bucket/docs/**/*.txt"], tmp_path, tmp_path / ".cache")
     assert [file.id for file in globbed.files] == ["sub/b.txt"]
+
+
+def test_a_folder_and_an_archive_by_their_addresses(tmp_path: Path) -> None:
+    (tmp_path / "store" / "sub").mkdir(parents=True)
+    (tmp_path / "store" / "a.md").write_text("# A", encoding="utf-8")
+    (tmp_path / "store" / "sub" / "b.txt").write_text("b", encoding="utf-8")
+    folder = (tmp_path / "store").as_uri()
+    found = discover([folder], tmp_path, tmp_path / ".cache")
+    assert [(file.id, file.source) for file in found.files] == [
+        ("a.md", f"{folder}/a.md"),
+        ("sub/b.txt", f"{folder}/sub/b.txt"),
+    ]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("docs/c.md", "# C")
+        archive.writestr("other/d.md", "# D")
+    outer = (tmp_path / "all.zip").as_uri()
+    (inner,) = discover([f"zip://docs::{outer}"], tmp_path, tmp_path / ".cache").files
+    assert (inner.id, inner.source) == ("c.md", f"zip://docs/c.md::{outer}")
+    with fsspec.open(inner.source, "rb") as opened:
+        assert opened.read() == b"# C"
 
 
 def test_only_what_is_new_is_read_again(

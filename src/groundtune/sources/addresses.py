@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["addresses_of", "is_public"]
+__all__ = ["addresses_of", "is_local_name", "is_public"]
 
+_LOCAL = (".localhost", ".local", ".internal", ".lan", ".home", ".corp", ".home.arpa")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -17,6 +18,12 @@ def addresses_of(host: str, port: int) -> list[str]:
         OSError: when nobody knows it.
     """
     return list(dict.fromkeys(str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a name is one of a private network by its form: without a dot, or below what is reserved for them."""
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith(_LOCAL)
 
 
 def is_public(address: str) -> bool:

@@ -59,7 +59,7 @@ def copy_files(source: str, mirror: Mirror) -> Iterator[Failure]:
     base = _base(path, found)
     for name, info in sorted(found.items()):
         inner = name.removeprefix(base).lstrip("/") or PurePosixPath(name).name
-        address = system.unstrip_protocol(name)
+        address = _address(source, system, name)
         if _is_passed_over(inner):
             continue
         try:
@@ -108,6 +108,12 @@ def _base(path: str, found: Mapping[str, Any]) -> str:
             break
         fixed.append(part)
     return "/".join(fixed)
+
+
+def _address(source: str, system: Any, name: str) -> str:
+    """Where a file can be opened again; inside of a chain that takes the rest of the chain."""
+    _, chained, outer = source.partition("::")
+    return str(system.unstrip_protocol(name)) + chained + outer
 
 
 def _is_passed_over(inner: str) -> bool:
