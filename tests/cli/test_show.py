@@ -8,8 +8,10 @@ import pytest
 
 from groundtune.cli import show
 from groundtune.experiment.results import ExperimentResult
+from groundtune.knowledge import SyncReport
 from groundtune.project import Decision
 from groundtune.settings import Constraints
+from groundtune.sources import Failure
 from groundtune.testing.scripted import result_of
 from groundtune.verdict.decide import decide
 
@@ -38,3 +40,20 @@ def test_nothing_is_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(warning in said for said in result.plan.warnings)
     assert any(warning in said for said in decide(result, Constraints()).because)
     assert table(result, capsys).count(warning) == 1
+
+
+def test_a_sync_tells_what_was_read_in_part_and_nothing_that_was_told_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gone = Failure("a.pdf", "it is encrypted", "Name its password.", "encrypted")
+    part = Failure("b.eml", "plan.pdf in it was not read", "Save it.", "unsupported", partial=True)
+    report = SyncReport(
+        added=1, changed=0, removed=0, unchanged=0, passages=3, seconds=0.1, failed=(gone, part), version="0123456789ab"
+    )
+    show.sync(report)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "Not read: a.pdf: it is encrypted. Name its password.",
+        "Read in part: b.eml: plan.pdf in it was not read. Save it.",
+    ]
+    show.sync(report, told=[gone])
+    assert "a.pdf" not in capsys.readouterr().out

@@ -293,6 +293,7 @@ def test_a_message_tells_who_wrote_what_and_what_is_attached(tmp_path: Path) -> 
     assert "nine" not in document.text
     assert isinstance(lost, Failure)
     assert "plan.pdf" in lost.reason
+    assert lost.partial
 
 
 def test_the_reason_is_part_of_a_sentence() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from groundtune import __version__
 if TYPE_CHECKING:
     from groundtune.project import Project
     from groundtune.project.project import What
+    from groundtune.sources import Failure
 
 QUALIFIES_NONE = 3
 Command = Callable[..., Any]
@@ -156,8 +157,10 @@ def sync(watch: bool, folder: Path, as_json: bool) -> None:
 
     project = _open(folder, as_json)
     reports = project.watch(waiting=lambda why: click.echo(why, err=True)) if watch else [project.sync()]
+    told: Sequence[Failure] = ()
     for report in reports:
-        _emit(as_json, sync_json(report), partial(show.sync, report))
+        _emit(as_json, sync_json(report), partial(show.sync, report, told))
+        told = report.failed
 
 
 @cli.command()

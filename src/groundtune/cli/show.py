@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from groundtune.knowledge import SyncReport
     from groundtune.project import CheckReport, Decision, Found, Project, TuneReport
     from groundtune.records import Answer
+    from groundtune.sources import Failure
     from groundtune.training.learning_curve import LearningCurve
 
 WIDTH = 110
@@ -63,8 +64,8 @@ def check(report: CheckReport) -> None:
     click.echo("The gate is open." if report.passed else "The gate is closed: put these right, then check again.")
 
 
-def sync(report: SyncReport) -> None:
-    """What a sync did."""
+def sync(report: SyncReport, told: Container[Failure] = ()) -> None:
+    """What a sync did, and what could not be read, but for what was told before."""
     click.echo(
         f"{report.added} added, {report.changed} changed, {report.removed} removed, {report.unchanged} unchanged: "
         f"{report.passages} passages in {report.seconds:.1f} s. Version {report.version}"
@@ -72,7 +73,10 @@ def sync(report: SyncReport) -> None:
     if report.renamed:
         click.echo(f"Of the added, {report.renamed} under a new name only")
     for failure in report.failed:
-        click.echo(f"Not read: {failure.source}: {failure.reason}. {failure.hint}")
+        if failure in told:
+            continue
+        what = "Read in part" if failure.partial else "Not read"
+        click.echo(f"{what}: {failure.source}: {failure.reason}. {failure.hint}")
 
 
 def search(found: Found) -> None:

@@ -89,7 +89,8 @@ class Conversion:
             reason = f"it cannot be opened: {error.strerror or error}"
             yield Failure(file.source, reason, _OPEN, "unreachable", transient=True)
         else:
-            yield from (Failure(file.source, loss.reason, loss.hint, loss.kind) for loss in converted.losses)
+            losses = converted.losses
+            yield from (Failure(file.source, loss.reason, loss.hint, loss.kind, partial=True) for loss in losses)
 
     def _converted(self, file: SourceFile) -> Converted:
         if file.format == "unsupported":
@@ -115,7 +116,7 @@ def count_documents(file: SourceFile) -> int:
 
 
 def _empty() -> Unusable:
-    return Unusable("it holds no text: it is empty", "Put text into it, or remove it from the sources.", "empty")
+    return Unusable("it holds no text", "Put text into it, or remove it from the sources.", "empty")
 
 
 def _document(file: SourceFile, converted: Converted) -> Document:

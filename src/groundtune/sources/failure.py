@@ -13,7 +13,7 @@ Kind = Literal["unusable", "empty", "image_only", "encrypted", "damaged", "hosti
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A source that gave no document, or, where the reason says so, a part of one that was lost.
+    """A source that gave no document, or a part of one that was lost.
 
     Attributes:
         source: The file, or the file and line of a row.
@@ -21,6 +21,7 @@ class Failure:
         hint: What to do about it.
         kind: The same in one word, for programs.
         transient: True when the content may be fine and only could not be read now; what was read before is kept.
+        partial: True when the rest of it was read.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Failure:
     hint: str
     kind: Kind = "unusable"
     transient: bool = False
+    partial: bool = False
 
 
 class Unusable(Exception):
