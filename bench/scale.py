@@ -106,18 +106,10 @@ def rows_of(texts: Sequence[str], synthetic: Synthetic, passages: int) -> Iterat
         said = [_said(words, number) for number in numbers]
         names = [f"d{number // _A_DOCUMENT}" for number in numbers]
         values: dict[str, Any] = {
-            "id": [f"{name}#{number % _A_DOCUMENT}" for name, number in zip(names, numbers, strict=True)],
+            "id": [_id(number) for number in numbers],
             "document": names,
             "ordinal": [number % _A_DOCUMENT for number in numbers],
-            "source": names,
-            "title": names,
-            "headings": [[] for _ in numbers],
-            "start": [0 for _ in numbers],
-            "end": [len(text) for text in said],
-            "text": said,
-            "answer": [None for _ in numbers],
-            "page": [None for _ in numbers],
-            "page_breaks": [[] for _ in numbers],
+            "passage": [_passage(number, text) for number, text in zip(numbers, said, strict=True)],
             "access": ["" for _ in numbers],
             "labels": [[] for _ in numbers],
             "indexed": said,
@@ -129,6 +121,16 @@ def rows_of(texts: Sequence[str], synthetic: Synthetic, passages: int) -> Iterat
         vectors = pa.array(synthetic.some(len(numbers)).ravel())
         arrays.append(pa.FixedSizeListArray.from_arrays(vectors, synthetic.dimensions))
         yield pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _id(number: int) -> str:
+    return f"d{number // _A_DOCUMENT}#{number % _A_DOCUMENT}"
+
+
+def _passage(number: int, text: str) -> str:
+    document, start = f"d{number // _A_DOCUMENT}", 800 * (number % _A_DOCUMENT)
+    names = {"id": _id(number), "document": document, "source": document, "title": document, "text": text}
+    return json.dumps({**names, "headings": [], "start": start, "end": start + len(text), "page_breaks": []})
 
 
 def _said(words: Sequence[Sequence[str]], number: int) -> str:

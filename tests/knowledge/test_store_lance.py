@@ -10,7 +10,7 @@ import pytest
 
 from groundtune.knowledge import KnowledgeBase
 from groundtune.knowledge.filters import EVERYONE, Filter
-from groundtune.knowledge.lance import LanceStore, narrowing, sampling, upkeep
+from groundtune.knowledge.lance import LanceStore, compact, narrowing, sampling, upkeep
 from groundtune.knowledge.lance.published import Published
 from groundtune.knowledge.store import Store
 from groundtune.records import Document
@@ -40,15 +40,16 @@ class TestCompact(TestExact):
 
     passages = 1500
     recall = 0.97
-    compact = 10**9
+    in_memory = 10**9
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _at_any_size(cls) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(upkeep, "EXACT_NUMBERS", 300 * DIMENSIONS)
-            patch.setattr(upkeep, "COMPACT_NUMBERS", cls.compact)
+            patch.setattr(upkeep, "COMPACT_NUMBERS", cls.in_memory)
             patch.setattr(narrowing, "_FEWEST", 1)
+            patch.setattr(compact, "_READ", 256)
             yield
 
     @pytest.fixture(scope="class")
@@ -59,7 +60,7 @@ class TestCompact(TestExact):
         sync_store(store, documents[: cls.passages - 40])
         tuned = _published(store).tuning
         assert tuned is not None
-        assert (tuned.probes > 0) == (cls.compact == 0)
+        assert (tuned.probes > 0) == (cls.in_memory == 0)
         assert tuned.candidates < cls.passages
         assert tuned.recall >= sampling.RECALL
         sync_store(store, documents)  # the last forty are in no index yet
@@ -71,7 +72,7 @@ class TestIndexed(TestCompact):
     """From the first rows on everything is asked of the approximate index."""
 
     passages = 3000
-    compact = 0
+    in_memory = 0
 
 
 def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYOUT",
-    "PASSAGE_COLUMNS",
     "Entry",
     "Prepared",
     "access_of",
@@ -36,23 +35,8 @@ __all__ = [
     "to_arrow",
 ]
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of the columns: a table of another layout is not read."""
-PASSAGE_COLUMNS = [
-    "id",
-    "document",
-    "source",
-    "title",
-    "headings",
-    "start",
-    "end",
-    "text",
-    "answer",
-    "page",
-    "page_breaks",
-    "above",
-]
-"""What a `Passage` is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +69,8 @@ def schema(dimensions: int) -> pa.Schema:
             pa.field("id", pa.string(), nullable=False),
             pa.field("document", pa.string(), nullable=False),
             pa.field("ordinal", pa.int32(), nullable=False),
-            ("source", pa.string()),
-            ("title", pa.string()),
-            ("headings", pa.list_(pa.string())),
-            ("start", pa.int64()),
-            ("end", pa.int64()),
-            ("text", pa.string()),
-            ("answer", pa.string()),
-            ("page", pa.int32()),
-            ("page_breaks", pa.list_(pa.int64())),
-            ("above", pa.string()),
+            # In one column: each one that a search reads for its hits costs it as much as the text alone.
+            pa.field("passage", pa.string(), nullable=False),
             pa.field("access", pa.string(), nullable=False),
             pa.field("labels", pa.list_(pa.string()), nullable=False),
             ("indexed", pa.string()),
@@ -149,25 +125,38 @@ def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
     for ordinal, piece in enumerate(item.pieces):
         text = document.text[piece.start : piece.end]
         yield {
-            "id": f"{document.id}#{piece.start}-{piece.end}",
+            "id": _id(document, piece),
             "document": document.id,
             "ordinal": ordinal,
-            "source": document.source,
-            "title": document.title,
-            "headings": list(piece.headings),
-            "start": piece.start,
-            "end": piece.end,
-            "text": text,
-            "answer": item.entry.answer,
-            "page": document.page_at(piece.start),
-            "page_breaks": document.page_breaks(piece.start, piece.end),
-            "above": piece.above,
+            "passage": _passage(document, piece, item.entry.answer),
             "access": access_of(document.groups),
             "labels": [label(key, value) for key, value in document.metadata.items()],
             "indexed": f"{piece.context}\n{audible(text)}",
             "content": item.content,
             "record": None if ordinal else _record(item.entry),
         }
+
+
+def _id(document: Document, piece: Piece) -> str:
+    return f"{document.id}#{piece.start}-{piece.end}"
+
+
+def _passage(document: Document, piece: Piece, answer: str | None) -> str:
+    fields = {
+        "id": _id(document, piece),
+        "document": document.id,
+        "source": document.source,
+        "title": document.title,
+        "headings": list(piece.headings),
+        "start": piece.start,
+        "end": piece.end,
+        "text": document.text[piece.start : piece.end],
+        "answer": answer,
+        "page": document.page_at(piece.start),
+        "page_breaks": document.page_breaks(piece.start, piece.end),
+        "above": piece.above,
+    }
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _record(entry: Entry) -> str:
@@ -192,7 +181,7 @@ def document_of(record: str) -> Document:
     return Document(**{**fields, "groups": tuple(fields["groups"]), "pages": tuple(fields["pages"])})
 
 
-def passage_of(row: Mapping[str, Any]) -> Passage:
-    """The passage of one row that has `PASSAGE_COLUMNS`."""
-    fields = {name: row[name] for name in PASSAGE_COLUMNS}
-    return Passage(**{**fields, "headings": tuple(row["headings"]), "page_breaks": tuple(row["page_breaks"])})
+def passage_of(passage: str) -> Passage:
+    """The passage that a ``passage`` column holds."""
+    fields = json.loads(passage)
+    return Passage(**{**fields, "headings": tuple(fields["headings"]), "page_breaks": tuple(fields["page_breaks"])})

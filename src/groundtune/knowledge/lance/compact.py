@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _SHARE = 0.1
 """Rows that a version may lack, or have beyond, what another has read, and still use what that has read."""
 _MEANT = 1024
 """Rows of which the mean is taken."""
+_READ = 8192
+"""Rows whose vectors are read together."""
 _FILTERS = 8
 """Filters of which is remembered what they let through."""
 
@@ -44,7 +46,7 @@ class Compact(Stored):
     def __init__(self, table: Table, tuning: Tuning, lineage: str, shared: Shared) -> None:
         super().__init__(table)
         self._candidates = tuning.candidates
-        found = _all(table, "id").to_arrow()
+        found = _all(table, "id")
         order = np.argsort(found["_rowid"].to_numpy())
         self._numbers: NDArray[np.uint64] = found["_rowid"].to_numpy()[order]
         self._ids: pa.Array = found["id"].combine_chunks().take(order)
@@ -110,14 +112,15 @@ class Compact(Stored):
 
 
 def vectors_of(table: Table) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
-    """Numbers and vectors of all rows, a batch at a time."""
-    for batch in _all(table, "vector").to_batches():
-        yield batch["_rowid"].to_numpy(), matrix_of(batch)
+    """Numbers and vectors of all rows, some at a time: a whole scan reads ahead, and keeps 300 MB for it."""
+    for low in range(0, int(table.count_rows()), _READ):
+        rows = table.search().select(["vector"]).with_row_id(True).offset(low).limit(_READ).to_arrow()
+        yield rows["_rowid"].to_numpy(), matrix_of(rows)
 
 
 def numbers_of(table: Table) -> NDArray[np.uint64]:
     """Numbers of all rows, rising."""
-    numbers: NDArray[np.uint64] = np.sort(_all(table, "ordinal").to_arrow()["_rowid"].to_numpy())
+    numbers: NDArray[np.uint64] = np.sort(_all(table, "ordinal")["_rowid"].to_numpy())
     return numbers
 
 
@@ -127,8 +130,8 @@ def signs_of(table: Table, numbers: NDArray[np.uint64]) -> Signs:
     return Signs(vectors.mean(axis=0))
 
 
-def _all(table: Table, column: str) -> Any:
-    return table.search().select([column]).with_row_id(True).limit(max(1, int(table.count_rows())))
+def _all(table: Table, column: str) -> pa.Table:
+    return table.search().select([column]).with_row_id(True).limit(max(1, int(table.count_rows()))).to_arrow()
 
 
 def _taken(table: Table, numbers: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from groundtune.knowledge.lance.vectors import matrix_of
-from groundtune.knowledge.schema import PASSAGE_COLUMNS, passage_of
+from groundtune.knowledge.schema import passage_of
 from groundtune.records import Passage
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class InMemory:
     def __init__(self, table: Table) -> None:
         """Read a pinned version whole."""
         self._table = table
-        columns = [*PASSAGE_COLUMNS, "vector"]
+        columns = ["id", "passage", "vector"]
         rows = table.search().select(columns).limit(max(1, table.count_rows())).to_arrow()
         self._ids: list[str] = rows["id"].to_pylist()
-        self._rows: pa.Table = rows.select(PASSAGE_COLUMNS).combine_chunks()
+        self._passages: pa.Array = rows["passage"].combine_chunks()
         self._places = {id_: place for place, id_ in enumerate(self._ids)}
         self._vectors = matrix_of(rows)
         self._allowed = lru_cache(maxsize=32)(self._find_allowed)
@@ -97,5 +97,5 @@ class InMemory:
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See `Rows`."""
-        rows = self._rows.take([self._places[id_] for id_ in ids]) if ids else self._rows.slice(0, 0)
-        return [passage_of(row) for row in rows.to_pylist()]
+        places = [self._places[id_] for id_ in ids]
+        return [passage_of(passage) for passage in self._passages.take(places).to_pylist()] if ids else []

@@ -12,7 +12,7 @@ from groundtune.knowledge.lance.language import condition, quoted
 from groundtune.knowledge.lance.published import Published
 from groundtune.knowledge.lance.rows import InMemory, Rows
 from groundtune.knowledge.lance.shared import Shared
-from groundtune.knowledge.schema import PASSAGE_COLUMNS, document_of, passage_of
+from groundtune.knowledge.schema import document_of, passage_of
 from groundtune.records import Document, Passage
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class LanceSnapshot:
 
     def passages_of(self, document: str, filter: Filter) -> list[Passage]:
         """Passages of one document, see `Snapshot`."""
-        rows = self._select(f"document = {quoted([document])}", filter, PASSAGE_COLUMNS)
-        return sorted((passage_of(row) for row in rows), key=lambda passage: passage.start)
+        rows = self._select(f"document = {quoted([document])}", filter, ["passage"])
+        return sorted((passage_of(row["passage"]) for row in rows), key=lambda passage: passage.start)
 
     @property
     def _rows(self) -> Rows:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from groundtune.knowledge.lance.language import quoted
-from groundtune.knowledge.schema import PASSAGE_COLUMNS, passage_of
+from groundtune.knowledge.schema import passage_of
 from groundtune.records import Passage
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Stored:
         known = {id_: self._passages[id_] for id_ in ids if id_ in self._passages}
         missing = [id_ for id_ in ids if id_ not in known]
         if missing:
-            read = map(passage_of, self._take(missing, PASSAGE_COLUMNS).to_pylist())
+            read = map(passage_of, self._take(missing, ["passage"])["passage"].to_pylist())
             known |= (new := {passage.id: passage for passage in read})
             self._remember(self._passages, new)
         return [known[id_] for id_ in ids]

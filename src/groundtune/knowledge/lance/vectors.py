@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["matrix_of"]
 
 
-def matrix_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
+def matrix_of(rows: pa.Table) -> NDArray[np.float32]:
     """The column ``vector``, shape (rows, dimensions), also of no rows."""
-    column = rows["vector"]
-    if hasattr(column, "combine_chunks"):
-        column = column.combine_chunks()
+    column = rows["vector"].combine_chunks()
     matrix: NDArray[np.float32] = column.values.to_numpy().reshape(len(column), column.type.list_size)
     return matrix

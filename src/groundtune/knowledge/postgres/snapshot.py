@@ -101,7 +101,7 @@ class PostgresSnapshot:
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """Found passages, see `Snapshot`."""
-        return [passage_of(json.loads(passage)) for passage in self._found(ids, "passage")]
+        return [passage_of(passage) for passage in self._found(ids, "passage")]
 
     def documents(self, filter: Filter) -> list[str]:
         """Ids of all documents, see `Snapshot`."""
@@ -121,7 +121,7 @@ class PostgresSnapshot:
         query = "SELECT passage FROM {name}_passages WHERE document = :document AND {where}"
         with self._database.transaction() as connection:
             rows = self._select(connection, query, filter, document=document)
-        return sorted((passage_of(json.loads(row[0])) for row in rows), key=lambda passage: passage.start)
+        return sorted((passage_of(row[0]) for row in rows), key=lambda passage: passage.start)
 
     def _found(self, ids: Sequence[str], column: str) -> list[Any]:
         """A column of passages, in the order of their ids."""

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from groundtune.errors import Busy
 from groundtune.knowledge.postgres.database import Database
 from groundtune.knowledge.postgres.snapshot import PostgresSnapshot, parse_vectors
-from groundtune.knowledge.schema import PASSAGE_COLUMNS
 from groundtune.knowledge.store import EMPTY, Version
 
 if TYPE_CHECKING:
@@ -209,12 +208,9 @@ class PostgresStore:
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     """One row as JSON that PostgreSQL reads; U+0000, which no text of it can hold, stays inside of inner JSON."""
-    passage = {name: row[name] for name in PASSAGE_COLUMNS}
-    kept = ("id", "document", "ordinal", "key", "content", "access", "labels")
+    kept = ("id", "document", "ordinal", "key", "content", "access", "labels", "passage", "record")
     return {
         **{name: row[name] for name in kept},
-        "passage": json.dumps(passage),
-        "record": row["record"],
         "indexed": row["indexed"].replace("\x00", " "),
         "vector": json.dumps(row["vector"]),
     }
