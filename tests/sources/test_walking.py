@@ -62,8 +62,9 @@ def test_a_glob_finds_what_pathlib_finds(
 def test_pipes_are_passed_over_and_dead_links_are_found(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "dead.md").symlink_to(tmp_path / "nothing")
+    (tmp_path / "circle.md").symlink_to("circle.md")
     (tmp_path / "linked").symlink_to(tmp_path)
-    assert [found.file.id for found in walk(".", tmp_path)] == ["dead.md"]
+    assert [found.file.id for found in walk(".", tmp_path)] == ["circle.md", "dead.md"]
 
 
 def test_one_file_under_two_names_has_one_real_path(tmp_path: Path) -> None:

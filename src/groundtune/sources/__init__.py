@@ -9,6 +9,7 @@ from groundtune.sources.failure import Failure
 from groundtune.sources.files import FORMATS, SourceFile
 from groundtune.sources.means import means_of
 from groundtune.sources.rules import DEFAULT_RULES, Database, Rules, Web
+from groundtune.sources.walking import fixed_part
 from groundtune.sources.workers import Limits
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Web",
     "count_documents",
     "discover",
+    "fixed_part",
     "means_of",
 ]

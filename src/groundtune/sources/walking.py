@@ -135,14 +135,13 @@ def _below(start: _Folder, pattern: _Pattern, changed: Collection[str]) -> Itera
         folder = waiting.pop()
         inside: list[_Folder] = []
         for entry in _entries(folder.path):
-            if entry.is_dir():
+            if _is_folder(entry):
                 places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
                 if places:
                     inside.append(_entered(folder, entry, places, changed))
             elif pattern.holds(folder.places, entry.name):
                 form = format_of(folder.inner + entry.name)
-                # What is neither a file nor a link that leads nowhere is a pipe or a device: reading it may never end.
-                if form is not None and (entry.is_file() or not os.path.exists(entry.path)):
+                if form is not None and _can_be_read(entry):
                     yield _found(folder, entry, form, changed)
         waiting.extend(reversed(inside))
 
@@ -154,6 +153,21 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
             return sorted((entry for entry in entries if entry.name[0] != "."), key=attrgetter("name"))
     except OSError:
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead in a circle
+        return False
+
+
+def _can_be_read(entry: os.DirEntry[str]) -> bool:
+    """False for pipes and devices, whose end may never come; what a link that leads nowhere is, its reader says."""
+    try:
+        return entry.is_file() or not os.path.exists(entry.path)
+    except OSError:
+        return True
 
 
 def _entered(above: _Folder, entry: os.DirEntry[str], places: frozenset[int], changed: Collection[str]) -> _Folder:
