@@ -92,6 +92,8 @@ def test_without_labels_the_queries_are_synthetic_and_called_so(tmp_path: Path) 
     assert 0 < result.queries <= PARTS
     assert result.passages is not None
     assert "synthetic" in result.notes[0]
+    assert result.unanswerable > 0
+    assert result.told_apart["coverage"] > 0.5
     assert result.to_json()["kind"] == "synthetic"
 
 

@@ -44,6 +44,12 @@ def retrieval(found: RetrievalResult) -> None:
     finest = found.passages or found.documents
     for name, gain in finest.gains.items():
         out.print(_sentence(name, gain))
+    if found.told_apart:
+        signals = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.told_apart.items())
+        out.print(
+            f"{found.unanswerable} further questions had their passage taken away. Of one with and one without it, "
+            f"these signals are higher for the first in so many cases (50 % is chance): {signals}"
+        )
     for note in found.notes:
         out.print(f"Note: {note}")
 
@@ -102,7 +108,7 @@ def _figure(figure: Figure) -> str:
 
 def _sentence(name: str, gain: Gain) -> str:
     if gain.value is None or gain.interval is None:
-        return f"{name} against {gain.over}: nothing can be said. {gain.note or ''}".rstrip()
+        return f"{name} against {gain.over}: nothing can be said: {gain.note or 'no query has both'}"
     low, high = 100 * gain.interval.low, 100 * gain.interval.high
     told = gain.note or "nothing differs"
     if gain.p is not None:

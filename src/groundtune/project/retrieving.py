@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from groundtune.errors import ProjectError
 from groundtune.experiment.retrieval.measure import SearchFor, measure_searches
+from groundtune.experiment.retrieval.missing import told_apart
 from groundtune.experiment.retrieval.relevance import relevance_of
 from groundtune.experiment.retrieval.synthetic import asked_by, keywords, sample, synthetic_queries
 from groundtune.project.providers import base_chat
@@ -43,7 +44,7 @@ def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResu
     queries = [query for query in workspace.split.test if query.evidence]
     made = None if queries else synthetic(workspace, progress)
     clusters = workspace.split.clusters if made is None else {query.id: query.cluster or query.id for query in made}
-    asked = queries if made is None else made
+    asked = queries if made is None else [query for query in made if query.answerable]
     result = measure_searches(
         {name: search_with(workspace.knowledge, plan) for name, plan in plans(workspace).items()},
         asked,
@@ -54,7 +55,12 @@ def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResu
         kind="labelled" if made is None else "synthetic",
         progress=partial(progress, STAGE),
     )
-    return result if made is None else replace(result, notes=(*result.notes, _told(workspace)))
+    if made is None:
+        return result
+    missing = [query for query in made if not query.answerable]
+    apart = told_apart(search_with(workspace.knowledge, workspace.plan), asked, missing)
+    notes = (*result.notes, _told(workspace))
+    return replace(result, notes=notes, unanswerable=len(missing), told_apart=apart)
 
 
 def synthetic(workspace: Workspace, progress: Progress) -> list[Query]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from groundtune.experiment.statistics import Interval
@@ -75,6 +75,8 @@ class RetrievalResult:
         gone: Queries whose evidence is not in the knowledge base; they count as not found.
         passages: None where no label says where in a document the evidence stands.
         milliseconds: Median and 95th percentile of each search, with embedding the question.
+        unanswerable: Synthetic questions besides, whose passage was taken away.
+        told_apart: How often each signal of sufficiency is higher where the passage is there, see `told_apart`.
         notes: What the reader must know besides.
     """
 
@@ -85,6 +87,8 @@ class RetrievalResult:
     passages: Measured | None
     slices: tuple[Slice, ...]
     milliseconds: Mapping[str, tuple[float, float] | None]
+    unanswerable: int = 0
+    told_apart: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

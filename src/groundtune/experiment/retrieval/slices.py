@@ -1,4 +1,4 @@
-"""Groups of queries that retrieval may serve differently: by source, length and type of the question."""
+"""Groups of queries that retrieval may serve differently: by source, length and type of the question, and evidence."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def slices_of(queries: Iterable[Query]) -> dict[tuple[str, str], tuple[str, ...]
         groups["source", _source(query)].append(query.id)
         groups["length", _length(query.question)].append(query.id)
         groups["type", _type(query.question)].append(query.id)
+        if len({(evidence.doc, evidence.start, evidence.quote) for evidence in query.evidence}) > 1:
+            groups["evidence", "in several places"].append(query.id)
     return {name: tuple(ids) for name, ids in sorted(groups.items()) if len(ids) >= SMALLEST}
 
 
