@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
     from numpy.typing import NDArray
 
-__all__ = ["narrow"]
+__all__ = ["candidates_needed", "narrow"]
 
 _SAMPLES = 128
 _FEWEST = 3000
@@ -23,23 +23,26 @@ _FEWEST = 3000
 
 
 def narrow(table: Table) -> Tuning:
-    """Choose how many candidates hold `RECALL` of the exact ten nearest of vectors that are like questions.
+    """Choose how many candidates hold `RECALL` of the exact ten nearest of vectors that are like questions."""
+    needed = candidates_needed(table, like_questions(table, _SAMPLES))
+    candidates = max(_FEWEST, int(np.quantile(needed, RECALL, method="higher")))
+    recall = float(np.mean(needed <= candidates))
+    return Tuning(rows=int(table.count_rows()), probes=0, candidates=candidates, recall=recall)
 
-    One pass over the table: it counts how many passages are at each distance in bits from each sample, and so at which
+
+def candidates_needed(table: Table, asked: NDArray[np.float32]) -> NDArray[np.int64]:
+    """With how many candidates each of the exact ten nearest of unit vectors (n, dimensions) is one, shape (10 n,).
+
+    One pass over the table: it counts how many passages are at each distance in bits from each vector, and so at which
     place among the candidates each of the exact nearest comes.
     """
     signs = signs_of(table, numbers_of(table))
-    asked = like_questions(table, _SAMPLES)
     samples = [_Sample(code, signs) for code in signs.of(asked).T]
     for _, vectors in vectors_of(table):
         codes = signs.of(vectors)
         for sample, cosines in zip(samples, asked @ vectors.T, strict=True):
             sample.see(cosines, codes)
-    places = np.concatenate([sample.places() for sample in samples])
-    candidates = max(_FEWEST, int(np.quantile(places, RECALL, method="higher")))
-    return Tuning(
-        rows=int(table.count_rows()), probes=0, candidates=candidates, recall=float(np.mean(places <= candidates))
-    )
+    return np.concatenate([sample.places() for sample in samples])
 
 
 class _Sample:
