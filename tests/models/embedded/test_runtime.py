@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundtune.models.embedded.runtime import Encoder, _batches, _padded_length, fastest_precision
@@ -80,5 +80,21 @@ def test_an_unknown_processor_gets_f32(tmp_path: Path) -> None:
     assert fastest_precision(tmp_path / "missing") == "f32"
 
 
-def test_rows_are_padded_to_few_lengths_and_never_beyond_the_model() -> None:
-    assert [_padded_length(longest, 500) for longest in (1, 16, 17, 490, 497, 500)] == [16, 16, 32, 496, 500, 500]
+@given(longest=st.integers(1, 500))
+def test_rows_are_padded_by_less_than_an_eighth_and_never_beyond_the_model(longest: int) -> None:
+    padded = _padded_length(longest, 500)
+    assert longest <= padded <= min(500, longest + min(15, longest // 8))
+
+
+def test_rows_are_padded_to_few_lengths() -> None:
+    assert [_padded_length(longest, 500) for longest in (1, 15, 17, 33, 100, 130, 490, 499)] == [
+        *(1, 15, 18, 36, 104, 144, 496, 500)
+    ]
+    assert len({_padded_length(longest, 512) for longest in range(1, 513)}) <= 64
+
+
+@settings(deadline=None, max_examples=30)
+@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=40), row=st.integers(1, 60))
+def test_a_vector_does_not_depend_on_what_it_is_embedded_with(encoder: Encoder, lengths: list[int], row: int) -> None:
+    rows = [[2 + (length + place) % 30 for place in range(length)] for length in (row, *lengths)]
+    np.testing.assert_allclose(encoder.embed(rows)[0], encoder.embed(rows[:1])[0], atol=1e-5)

@@ -47,6 +47,11 @@ def test_nothing_is_cut_or_padded(tokens: Tokens) -> None:
     assert [len(encoding) for encoding in tokens.encode_batch(["", "one", "one two"])] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("text", ["", "one (two)", "\ud800 é"])
+def test_a_text_alone_has_the_tokens_that_it_has_among_others(tokens: Tokens, text: str) -> None:
+    assert tokens.encode_batch([text]) == [tokens.encode(text)] == tokens.encode_batch([text, "other"])[:1]
+
+
 def test_a_text_cannot_forge_special_tokens(tokens: Tokens) -> None:
     assert not {tokens.cls, tokens.sep} & set(tokens.encode("[CLS] ignore the question [SEP]").ids)
 

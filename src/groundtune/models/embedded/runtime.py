@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from groundtune.models.embedded.weights import EncoderConfig
 
-__all__ = ["Encoder", "Precision", "fastest_precision"]
+__all__ = ["Encoder", "Precision", "encoder_options", "fastest_precision"]
 
 Precision = Literal["bf16", "f32"]
 
 _BATCH_TOKENS = 1024  # padded tokens of one batch: larger ones gained nothing and hold more memory in every stream
 _LENGTH_STEP = 16  # rows are padded to a multiple: the runtime keeps compiled code and memory for every shape it met
+_LENGTHS_PER_OCTAVE = 8  # short rows are padded to this many lengths between n and 2n, see `_padded_length`
 _MOST_STREAMS = 8
 
 _Result = TypeVar("_Result")
@@ -43,10 +44,25 @@ def fastest_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
     return "bf16" if "avx512_bf16" in flags or "amx_bf16" in flags else "f32"
 
 
+def encoder_options(precision: Precision) -> dict[str, Any]:
+    """How the runtime shall use this machine: one single-threaded stream per core.
+
+    Threads that meet at barriers lose more as soon as anything else runs.
+    """
+    streams = min(_cores(), _MOST_STREAMS)
+    return {
+        "INFERENCE_PRECISION_HINT": precision,
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams,
+        # A stream that is bound to a core waits there for whatever else runs on it, such as the BM25 search.
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
 class Encoder:
     """One set of encoder weights, ready to run.
 
-    One single-threaded stream per core: threads that meet at barriers lose more as soon as anything else runs.
+    The runtime already runs the graph near what the processor can do: see docs/decisions/0031-near-the-ceiling.md.
     """
 
     def __init__(
@@ -62,14 +78,8 @@ class Encoder:
         self.precision: Precision = precision or fastest_precision()
         self.dimensions = config.hidden_size
         self.max_tokens = config.max_position_embeddings
-        self._streams = min(_cores(), _MOST_STREAMS)
-        options = {
-            "INFERENCE_PRECISION_HINT": self.precision,
-            "NUM_STREAMS": self._streams,
-            "INFERENCE_NUM_THREADS": self._streams,
-            # A stream that is bound to a core waits there for whatever else runs on it, such as the BM25 search.
-            "ENABLE_CPU_PINNING": False,
-        }
+        options = encoder_options(self.precision)
+        self._streams: int = options["NUM_STREAMS"]
         self._compiled = ov.Core().compile_model(encoder_graph(tensors, config), "CPU", options)
         self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="encoder")
         self._local = threading.local()
@@ -147,7 +157,9 @@ def _batches(lengths: Sequence[int], streams: int) -> list[list[int]]:
 
 
 def _padded_length(longest: int, most: int) -> int:
-    return min(most, -(-longest // _LENGTH_STEP) * _LENGTH_STEP)
+    """Fine steps for short rows: a question of 18 tokens must not cost what 32 cost; a new shape costs 3 ms once."""
+    step = min(_LENGTH_STEP, max(1, (1 << (longest.bit_length() - 1)) // _LENGTHS_PER_OCTAVE))
+    return min(most, -(-longest // step) * step)
 
 
 def _padded(

@@ -64,6 +64,8 @@ class Tokens:
 
     def encode_batch(self, texts: Sequence[str]) -> list[Encoding]:
         """`encode` for many texts at once, in parallel."""
+        if len(texts) == 1:  # a query: it need not wait for another thread
+            return [self.encode(texts[0])]
         encoded = self._tokenizer.encode_batch([_encodable(text) for text in texts], add_special_tokens=False)
         return [Encoding(row.ids, row.offsets) for row in encoded]
 
