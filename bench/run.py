@@ -26,6 +26,7 @@ KEPT = DOCS / "benchmarks"
 COMMANDS = {
     "start": ["start.py"],
     "embedding": ["embedding.py"],
+    "encoder": ["encoder.py"],
     "retrieval": ["retrieval.py"],
     "reranking": ["reranking.py"],
     "tuned_retrieval": ["tuned_retrieval.py"],
@@ -35,7 +36,7 @@ COMMANDS = {
     "reader": ["reader.py"],
     "banking": ["banking.py", "--full"],
     "formats": ["formats.py"],
-    "sync": ["sync.py", "--tutorial-python", sys.executable],
+    "sync": ["sync.py", "--rivals-python", sys.executable],
     "scale": ["scale.py"],
     "scale_million": ["scale.py", "--passages", "1000000"],
     "simulations": ["simulations.py", "--replications", "1000"],

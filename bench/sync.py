@@ -1,11 +1,12 @@
-"""Documents per second of a sync, beside the tutorial pipeline on the same pages, in turns.
+"""Documents per second of a sync, beside two pipelines from the guides of their libraries on the same pages, in turns.
 
-    python bench/sync.py [--html DIR] [--pages 100] [--rounds 2] [--tutorial-python PYTHON] [--data DIR]
+    python bench/sync.py [--html DIR] [--pages 250] [--rounds 1] [--rivals-python PYTHON] [--data DIR]
 
-The pages are HTML: those of ``--html`` (Debian's python3.11-doc has 500), else those of aws-docs-qa rendered to HTML.
-The tutorial pipeline is LangChain as its guide shows it: BSHTMLLoader, RecursiveCharacterTextSplitter 512/64, the same
-model through HuggingFaceEmbeddings, Chroma. Imports and loading of the model are outside of both times. Each run is a
-process of its own. Prints one JSON object with the median of the rounds.
+The pages are HTML: those of ``--html`` (Debian's python3.11-doc has 530), else those of aws-docs-qa rendered to HTML.
+The rivals are LangChain's tutorial and LlamaIndex's starter, see bench/pipelines/, with the same model. Imports and
+loading of the model are outside of all times. Each run is a process of its own. Prints one JSON object with the median
+of the rounds, and the profile of a sync: the share of its time in the encoder, the operations per second there, and
+what this machine reached right after with the encoder's largest products alone.
 """
 
 from __future__ import annotations
@@ -19,67 +20,43 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 DEBIAN = Path("/usr/share/doc/python3.11/html")
-TUTORIAL = """
-import glob, json, resource, sys, time
-from pathlib import Path
-from langchain_community.document_loaders import BSHTMLLoader
-from langchain_text_splitters import RecursiveCharacterTextSplitter
-from langchain_huggingface import HuggingFaceEmbeddings
-from langchain_chroma import Chroma
-pages, store, weights = sys.argv[1:]
-model = HuggingFaceEmbeddings(model_name=weights)
-began = time.perf_counter()
-files = sorted(glob.glob(pages + "/*.html"))
-parser = {"open_encoding": "utf-8", "bs_kwargs": {"features": "html.parser"}}
-loaded = [document for file in files for document in BSHTMLLoader(file, **parser).load()]
-pieces = RecursiveCharacterTextSplitter(chunk_size=512, chunk_overlap=64).split_documents(loaded)
-database = Chroma(persist_directory=store, embedding_function=model)
-for first in range(0, len(pieces), 5000):
-    database.add_documents(pieces[first : first + 5000])
-print(json.dumps({"documents": len(files), "passages": len(pieces), "seconds": time.perf_counter() - began,
-                  "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
-OURS = """
-import json, resource, sys, time
-from pathlib import Path
-import html_to_markdown, lancedb
-from groundtune.knowledge import KnowledgeBase
-from groundtune.models.embedded.embed import EmbeddedEmbedding
-pages, store, _ = sys.argv[1:]
-embedding = EmbeddedEmbedding.load()
-embedding.embed(["warm"])
-began = time.perf_counter()
-report = KnowledgeBase(Path(store), embedding).sync(["."], Path(pages))
-print(json.dumps({"documents": report.added + report.unchanged, "passages": report.passages,
-                  "seconds": time.perf_counter() - began,
-                  "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
+PIPELINES = Path(__file__).parent / "pipelines"
+TARGETS = {"langchain_tutorial": 6.0, "llama_index_default": 4.0}
+NAMES = {
+    "langchain_tutorial": "the LangChain tutorial pipeline",
+    "llama_index_default": "LlamaIndex's default pipeline",
+}
+
+Results = dict[str, list[dict[str, Any]]]
 
 
 def main() -> None:
     """Measure in turns and print the medians."""
     arguments = parsed()
+    results: Results = defaultdict(list)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         pages = work / "pages"
         count = lay_out(arguments, pages)
         print(f"{count} pages", file=sys.stderr)
-        ours, again, tutorial = [], [], []
         for turn in range(arguments.rounds):
-            ours.append(run(sys.executable, OURS, pages, work / f"ours-{turn}"))
+            own = work / f"own-{turn}"
+            results["first"].append(run(sys.executable, "groundtune_sync", pages, own))
+            results["ceiling"].append(run(sys.executable, "matmul_ceiling", pages, own))
             # Files that are seconds old are hashed: wait until a look at their time is enough, as in real use.
             time.sleep(2.5)
-            run(sys.executable, OURS, pages, work / f"ours-{turn}")
-            again.append(run(sys.executable, OURS, pages, work / f"ours-{turn}"))
-            if arguments.tutorial_python:
-                tutorial.append(run(arguments.tutorial_python, TUTORIAL, pages, work / f"tutorial-{turn}"))
-    print(json.dumps({"bench": "sync", "rows": list(rows(ours, again, tutorial))}, indent=1))
+            run(sys.executable, "groundtune_sync", pages, own)
+            results["again"].append(run(sys.executable, "groundtune_sync", pages, own))
+            for rival in TARGETS if arguments.rivals_python else ():
+                results[rival].append(run(arguments.rivals_python, rival, pages, work / f"{rival}-{turn}"))
+    print(json.dumps({"bench": "sync", "rows": list(rows(results))}, indent=1))
 
 
 def parsed() -> argparse.Namespace:
@@ -87,9 +64,9 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("GROUNDTUNE_DATA", "../shared/data")))
     parser.add_argument("--html", type=Path, default=DEBIAN if DEBIAN.is_dir() else None)
-    parser.add_argument("--pages", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--tutorial-python", default=None, help="a Python with the packages of the bench group")
+    parser.add_argument("--pages", type=int, default=250)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rivals-python", default=None, help="a Python with the packages of the bench group")
     return parser.parse_args()
 
 
@@ -99,11 +76,11 @@ def lay_out(arguments: argparse.Namespace, folder: Path) -> int:
     if arguments.html is None:
         return render(arguments.data / "aws-docs-qa" / "documents.jsonl.gz", folder, arguments.pages)
     found = sorted(arguments.html.rglob("*.html"))
-    step = max(1, len(found) // arguments.pages)
-    chosen = found[::step][: arguments.pages]
-    for number, path in enumerate(chosen):
+    wanted = min(arguments.pages, len(found))
+    for number in range(wanted):
+        path = found[number * len(found) // wanted]
         shutil.copy(path, folder / f"{number:04}-{path.name}")
-    return len(chosen)
+    return wanted
 
 
 def render(path: Path, folder: Path, wanted: int) -> int:
@@ -121,7 +98,7 @@ def render(path: Path, folder: Path, wanted: int) -> int:
     return len(chosen)
 
 
-def run(python: str, program: str, pages: Path, store: Path) -> dict[str, Any]:
+def run(python: str, pipeline: str, pages: Path, store: Path) -> dict[str, Any]:
     """One process; its last line is its result."""
     from groundtune.models.embedded.weights import base_weights
 
@@ -132,34 +109,61 @@ def run(python: str, program: str, pages: Path, store: Path) -> dict[str, Any]:
         "ANONYMIZED_TELEMETRY": "False",
         "TOKENIZERS_PARALLELISM": "true",
     }
-    command = [python, "-c", program, str(pages), str(store), weights]
+    command = [python, str(PIPELINES / f"{pipeline}.py"), str(pages), str(store), weights]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise SystemExit(f"{python} failed:\n{done.stderr}")
+        raise SystemExit(f"{pipeline} failed:\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"{Path(python).parent.parent.name} {result}", file=sys.stderr)
+    print(f"{pipeline} {result}", file=sys.stderr)
     return result
 
 
-def rows(
-    ours: list[dict[str, Any]], again: list[dict[str, Any]], tutorial: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def rows(results: Results) -> Iterator[dict[str, Any]]:
     """Figures beside their targets."""
 
-    def middle(results: list[dict[str, Any]], name: str) -> float:
-        return median(result[name] for result in results)
+    def middle(name: str, figure: str, per: str | None = None) -> float:
+        return median(result[figure] / (result[per] if per else 1) for result in results[name])
 
-    speed = median(result["documents"] / result["seconds"] for result in ours)
+    speed = middle("first", "documents", "seconds")
+    yield {"name": "sync, documents", "value": int(middle("first", "documents")), "target": None}
     yield {"name": "sync, documents per second", "value": speed, "target": None}
-    yield {"name": "sync, passages", "value": middle(ours, "passages"), "target": None}
-    yield {"name": "sync, peak MB", "value": middle(ours, "peak_mb"), "target": 700, "lower_is_better": True}
-    share = middle(again, "seconds") / middle(ours, "seconds")
-    yield {"name": "repeated sync, share of the first", "value": share, "target": 0.01, "lower_is_better": True}
-    if tutorial:
-        other = median(result["documents"] / result["seconds"] for result in tutorial)
-        yield {"name": "tutorial pipeline, documents per second", "value": other, "target": None}
-        yield {"name": "tutorial pipeline, peak MB", "value": middle(tutorial, "peak_mb"), "target": None}
-        yield {"name": "sync against the tutorial pipeline, times", "value": speed / other, "target": 5.0}
+    yield {"name": "sync, passages", "value": int(middle("first", "passages")), "target": None}
+    yield {"name": "sync, peak MB", "value": middle("first", "peak_mb"), "target": 700, "lower_is_better": True}
+    share = middle("again", "seconds") / middle("first", "seconds")
+    yield {"name": "repeated sync, share of the first", "value": share, "target": 0.005, "lower_is_better": True}
+    for rival in (rival for rival in TARGETS if rival in results):
+        other, name = middle(rival, "documents", "seconds"), NAMES[rival]
+        yield {"name": f"{name}, documents per second", "value": other, "target": None}
+        yield {"name": f"{name}, passages", "value": int(middle(rival, "passages")), "target": None}
+        yield {"name": f"{name}, peak MB", "value": middle(rival, "peak_mb"), "target": None}
+        yield {"name": f"sync against {name}, times", "value": speed / other, "target": TARGETS[rival]}
+    yield from profile(middle("first", "embedding_seconds", "seconds"), results)
+
+
+def profile(share: float, results: Results) -> Iterator[dict[str, Any]]:
+    """Where the time of the first sync goes, and how near the encoder is to what the machine can do."""
+    first = results["first"]
+    tokens = median(result["tokens"] / result["embedding_seconds"] for result in first)
+    reached = median(result["operations"] / result["embedding_seconds"] for result in first) / 1e9
+    ceiling = median(result["operations_per_second"] for result in results["ceiling"]) / 1e9
+    yield {"name": "profile: share of the time in the encoder", "value": share, "target": None}
+    yield {
+        "name": "profile: tokens embedded per document",
+        "value": first[0]["tokens"] / first[0]["documents"],
+        "target": None,
+    }
+    yield {"name": "profile: tokens per second in the encoder", "value": tokens, "target": None}
+    yield {"name": "profile: GFLOP/s in the encoder, padding not counted", "value": reached, "target": None}
+    yield {
+        "name": "profile: GFLOP/s of its largest products alone, the same precision",
+        "value": ceiling,
+        "target": None,
+    }
+    yield {
+        "name": "profile: documents per second if the encoder ran at that rate and all else cost nothing",
+        "value": ceiling * 1e9 * first[0]["documents"] / first[0]["operations"],
+        "target": None,
+    }
 
 
 if __name__ == "__main__":
