@@ -33,6 +33,8 @@ class Document:
         metadata: Free string fields of the source.
         groups: Access groups that may read it; empty means everyone.
         pages: Where each page, slide or sheet begins in ``text``, ascending; empty for a text without pages.
+        titled: False when the title is but the name of its file: it is shown and found by its words, and not embedded,
+            so that a new name costs nothing.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     pages: tuple[int, ...] = ()
+    titled: bool = True
 
     def page_at(self, offset: int) -> int | None:
         """The page, from 1, that a place in the text is on; None for a text without pages."""
@@ -63,6 +66,7 @@ class Passage:
         page_breaks: Where the pages after that begin inside it, as offsets into the document.
         above: What it goes on below: the header row of its table, or the line with the language of its code; "" for
             anything that begins by itself.
+        titled: As of its document.
     """
 
     id: str
@@ -77,6 +81,7 @@ class Passage:
     page: int | None = None
     page_breaks: tuple[int, ...] = ()
     above: str = ""
+    titled: bool = True
 
     def page_at(self, offset: int) -> int | None:
         """The page of a place inside the passage, given as an offset into the document."""

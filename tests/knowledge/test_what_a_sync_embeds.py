@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from groundtune.knowledge import KnowledgeBase
+from groundtune.records import Document
 from groundtune.testing.embedding import HashedWords
 
 # Each part, and what stands before the first, fills a passage of 64 tokens by itself.
@@ -63,6 +64,39 @@ def test_a_renamed_document_embeds_nothing_and_is_recognised(project: Path, embe
     assert (report.added, report.removed, report.renamed) == (1, 1, 1)
     assert embedding.embedded == embedded
     assert {hit.passage.document for hit in knowledge.search("Gate", 20)} == {"entrances.md"}
+
+
+PDF = Path(__file__).parents[1] / "data" / "awkward" / "files" / "fake-memo-with-duplicate-page.pdf"
+
+
+@pytest.mark.parametrize("ending", ["txt", "md", "pdf"])
+def test_a_renamed_file_that_has_no_title_but_its_name_embeds_nothing(
+    tmp_path: Path, embedding: HashedWords, ending: str
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    said = PDF.read_bytes() if ending == "pdf" else b"The gate closes at eight.\n\nThe door is red."
+    (docs / f"ibis_chronicle.{ending}").write_bytes(said)
+    knowledge = KnowledgeBase(tmp_path / "knowledge", embedding)
+    assert knowledge.sync(["docs"], tmp_path).failed == ()
+    embedded = embedding.embedded
+    (docs / f"ibis_chronicle.{ending}").rename(docs / f"heron-manual.{ending}")
+    report = knowledge.sync(["docs"], tmp_path)
+    assert (report.added, report.removed, report.renamed) == (1, 1, 1)
+    assert embedding.embedded == embedded
+    (hit, *_) = knowledge.search("heron manual", 1, "lexical")
+    assert (hit.passage.title, hit.passage.document) == ("heron manual", f"heron-manual.{ending}")
+    assert knowledge.search("ibis chronicle", 1, "lexical") == []
+    document = knowledge.document(f"heron-manual.{ending}")
+    assert document is not None
+    assert (document.title, document.titled) == ("heron manual", False)
+
+
+def test_a_title_of_its_own_is_embedded(tmp_path: Path, embedding: HashedWords) -> None:
+    knowledge = KnowledgeBase(tmp_path, embedding)
+    for title in ("Gates", "Doors"):
+        knowledge.sync_documents([Document(id="d", title=title, text="Closed at eight.", source="d")])
+    assert embedding.embedded == 2
 
 
 def test_a_sync_of_settled_files_writes_nothing(project: Path, embedding: HashedWords) -> None:

@@ -16,7 +16,7 @@ from groundtune.records import Passage
 
 __all__ = ["CHUNKING", "MAX_TOKENS", "Piece", "Splitter", "TokenSource", "embedded_text"]
 
-CHUNKING = "4"
+CHUNKING = "5"
 """Version of the cutting rules: raise it when the same text gives other passages."""
 
 MAX_TOKENS = 200
@@ -147,7 +147,8 @@ class Splitter:
 
 def embedded_text(passage: Passage) -> str:
     """What the embedding model reads for a passage: where it stands, what it goes on below, then its text."""
-    lines = (_context(passage.title, passage.headings), passage.above, passage.text)
+    title = passage.title if passage.titled else ""
+    lines = (_context(title, passage.headings), passage.above, passage.text)
     return "\n".join(line for line in lines if line)
 
 

@@ -178,10 +178,11 @@ class Reading:
         if self._stored.get(document.id) == content:
             self._taken[document.id] = document.source
             return Unchanged((document.id,))
+        title = document.title if document.titled else ""
         if entry.answer is not None:
-            pieces = [self._splitter.whole(document.text, document.title)]
+            pieces = [self._splitter.whole(document.text, title)]
         else:
-            pieces = self._splitter.split(document.text, document.title)
+            pieces = self._splitter.split(document.text, title)
         if not pieces:
             return Failure(document.source, "it holds no words", "Put text into it, or remove it from the sources.")
         self._taken[document.id] = document.source

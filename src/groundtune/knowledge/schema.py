@@ -122,6 +122,7 @@ def to_arrow(items: Iterable[Prepared], keys: Sequence[str], vectors: NDArray[np
 
 def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
     document = item.entry.document
+    name = "" if document.titled else f"{document.title}\n"
     for ordinal, piece in enumerate(item.pieces):
         text = document.text[piece.start : piece.end]
         yield {
@@ -131,7 +132,7 @@ def _rows(item: Prepared) -> Iterable[dict[str, Any]]:
             "passage": _passage(document, piece, item.entry.answer),
             "access": access_of(document.groups),
             "labels": [label(key, value) for key, value in document.metadata.items()],
-            "indexed": f"{piece.context}\n{audible(text)}",
+            "indexed": f"{name}{piece.context}\n{audible(text)}",
             "content": item.content,
             "record": None if ordinal else _record(item.entry),
         }
@@ -155,6 +156,7 @@ def _passage(document: Document, piece: Piece, answer: str | None) -> str:
         "page": document.page_at(piece.start),
         "page_breaks": document.page_breaks(piece.start, piece.end),
         "above": piece.above,
+        "titled": document.titled,
     }
     return json.dumps(fields, ensure_ascii=False)
 
@@ -169,6 +171,7 @@ def _record(entry: Entry) -> str:
         "metadata": dict(document.metadata),
         "groups": list(document.groups),
         "pages": list(document.pages),
+        "titled": document.titled,
         "answer": entry.answer,
     }
     return json.dumps(fields, ensure_ascii=False, sort_keys=True)

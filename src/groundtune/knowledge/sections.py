@@ -160,6 +160,7 @@ class Sections:
             document=document.id,
             source=old.source,
             title=old.title,
+            titled=old.titled,
             headings=tuple(section.heading for section in around if section.heading),
             start=start,
             end=end,

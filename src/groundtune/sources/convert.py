@@ -122,13 +122,15 @@ def _empty() -> Unusable:
 def _document(file: SourceFile, converted: Converted) -> Document:
     if not converted.text.strip():
         raise _empty()
+    title = whole(converted.title)
     return Document(
         id=file.id,
-        title=whole(converted.title) or _spoken(PurePosixPath(file.id).name),
+        title=title or _spoken(PurePosixPath(file.id).name),
         text=whole(converted.text),
         source=file.source,
         metadata={whole(key): whole(value) for key, value in converted.metadata.items()},
         pages=converted.pages,
+        titled=bool(title),
     )
 
 
