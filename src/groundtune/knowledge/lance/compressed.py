@@ -109,7 +109,7 @@ class Compressed:
         scaled = vector / np.float32(_UNIT)
         for low in range(0, len(places), _AT_ONCE):
             some = places[low : low + _AT_ONCE]
-            wide[: len(some)] = self._vectors[some]
+            wide[: len(some)] = self._vectors.take(some, axis=0)
             # einsum stays in this thread: a BLAS product waits longer for its threads than it computes.
             np.einsum("ij,j->i", wide[: len(some)], scaled, out=cosines[low : low + len(some)])
         return cosines
