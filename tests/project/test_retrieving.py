@@ -15,7 +15,7 @@ from groundtune.knowledge import KnowledgeBase
 from groundtune.knowledge.fusion import DEFAULT_ALPHA
 from groundtune.project import retrieving, sweeping
 from groundtune.project.retrieving import measure_retrieval
-from groundtune.project.searching import search_plan
+from groundtune.project.searching import learn_fusion, search_plan
 from groundtune.project.sweeping import sweep_retrieval
 from groundtune.project.workspace import Workspace
 from groundtune.testing.embedding import HashedWords
@@ -95,6 +95,15 @@ def test_without_labels_the_queries_are_synthetic_and_called_so(tmp_path: Path) 
     assert result.unanswerable > 0
     assert result.told_apart["coverage"] > 0.5
     assert result.to_json()["kind"] == "synthetic"
+
+
+def test_a_project_without_any_query_is_measured_on_synthetic_ones(tmp_path: Path) -> None:
+    workspace = project(tmp_path)
+    workspace.queries_path.unlink()
+    learn_fusion(workspace)
+    assert measure_retrieval(workspace, QUIET).kind == "synthetic"
+    workspace.queries_path.write_text("\n", encoding="utf-8")
+    assert measure_retrieval(workspace, QUIET).kind == "synthetic"
 
 
 def test_demonstrations_have_no_right_ones(tmp_path: Path) -> None:

@@ -34,14 +34,14 @@ MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
 def measure_retrieval(workspace: Workspace, progress: Progress) -> RetrievalResult:
     """Measure dense, lexical, hybrid and reranked search on the test queries that name their evidence.
 
-    Where none does, on queries that are made from the passages, which the result says.
+    Where none does, or there are none, on queries that are made from the passages, which the result says.
 
     Raises:
         ProjectError: when there is nothing to search, or nothing to measure with.
         MissingExtra: when the library of the measures is not installed.
     """
     require_documents(workspace)
-    queries = [query for query in workspace.split.test if query.evidence]
+    queries = [query for query in workspace.split.test if query.evidence] if workspace.has_queries else []
     made = None if queries else synthetic(workspace, progress)
     clusters = workspace.split.clusters if made is None else {query.id: query.cluster or query.id for query in made}
     asked = queries if made is None else [query for query in made if query.answerable]

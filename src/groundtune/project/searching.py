@@ -53,7 +53,7 @@ def learn_fusion(workspace: Workspace) -> None:
 
     The same labels over the same knowledge are learned from once.
     """
-    if workspace.draws_on_examples or workspace.settings.knowledge.search != "hybrid":
+    if workspace.draws_on_examples or workspace.settings.knowledge.search != "hybrid" or not workspace.has_queries:
         return
     labelled = [(query.question, {e.doc for e in query.evidence}) for query in workspace.split.dev if query.evidence]
     if len(labelled) < ENOUGH_LABELS:

@@ -185,6 +185,11 @@ class Workspace:
         """Where the labelled queries are."""
         return self.folder / self.settings.experiment.queries
 
+    @property
+    def has_queries(self) -> bool:
+        """Whether there is a file of queries with anything in it."""
+        return self.queries_path.is_file() and bool(self.queries_path.read_bytes().strip())
+
     def examples(self, *, skip_bad: bool) -> list[Example]:
         """The good training examples.
 
