@@ -196,6 +196,13 @@ def test_frames_and_charts_are_no_tables() -> None:
     assert "|" not in read(*chart, *(words(80, y, str(y)) for y in (400, 500, 600)))
 
 
+def test_graph_paper_and_long_columns_of_numbers_are_read_in_time_as_lines() -> None:
+    paper = grid([50 + 4 * n for n in range(120)], [50 + 4 * n for n in range(180)])
+    assert read(*paper, words(70, 400, "peak")) == "peak\n\n"
+    numbers = cells([[str(100 * row + place) for place in range(4)] for row in range(60)], [70, 170, 270, 370], 800, 12)
+    assert "|" not in read(*numbers)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 9), st.integers(0, 40)), min_size=1, max_size=40),

@@ -150,7 +150,7 @@ def aligned(lines: Sequence[Line]) -> Iterator[Table]:
     rows = list(_rows(lines))
     place = 0
     while place < len(rows):
-        taken = _run(rows, place)
+        taken = _run(rows, place) if _may_head(rows, place) else 0
         columns, grown = _grown(rows[place : place + taken]) if taken >= _LEAST_ROWS else (None, 1)
         place += grown
         if columns is None:
@@ -177,6 +177,12 @@ def _rows(lines: Sequence[Line]) -> Iterator[_Row]:
 
 def _goes_on(before: Line, line: Line) -> bool:
     return abs(before.base - line.base) <= _SAME_LINE and line.words[0].left >= before.words[-1].right
+
+
+def _may_head(rows: Sequence[_Row], place: int) -> bool:
+    """Whether a row could be a header: a long table of numbers is not grown from each of its rows."""
+    row, below = rows[place], rows[place + 1 : place + 2]
+    return not all(map(_is_number, row.cells)) or any(one.cells[0][0].left < row.cells[0][0].left for one in below)
 
 
 def _run(rows: Sequence[_Row], first: int) -> int:

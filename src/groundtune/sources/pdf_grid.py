@@ -15,6 +15,7 @@ __all__ = ["Table", "ruled"]
 _FILLED = 0.4  # of the cells of a table; a chart's grid has fewer
 _LONGEST_CELL = 120  # words; a page laid out in boxes has more
 _MOST_CROSSINGS = 1_000_000
+_MOST_LOOKS = 5_000_000  # at a rule for a cell: graph paper has more
 _SAME_LINE = 3.0  # points between the base lines of one line
 _UNRULED_ROWS = 3
 
@@ -76,6 +77,9 @@ class _Grid:
 
     def table(self, words: Sequence[Word]) -> Table | None:
         """The table; None where the rules frame something else."""
+        looks = len(self.xs) * len(self.ys) * (len(self.rules.horizontal) + len(self.rules.vertical))
+        if looks > _MOST_LOOKS:
+            return None
         cells = self._cells(words)
         if max((len(cell) for cell in cells.values()), default=0) > _LONGEST_CELL:
             return None

@@ -16,6 +16,7 @@ NEAR = 3.0
 """Points within which two rules are one, or meet."""
 
 _MOST = 4000  # a page with more is a drawing
+_MOST_STROKES = 50_000
 _DEEPEST = 8
 _IDENTITY = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
@@ -48,12 +49,12 @@ def rules_of(page: PdfPage) -> Rules:
     """The rules of a page; none where it draws more than a table has."""
     horizontal: list[Rule] = []
     vertical: list[Rule] = []
-    for (x, y), (to_x, to_y) in _strokes(page):
+    for number, ((x, y), (to_x, to_y)) in enumerate(_strokes(page)):
         if abs(y - to_y) <= 1 and abs(x - to_x) > NEAR:
             horizontal.append(Rule((y + to_y) / 2, min(x, to_x), max(x, to_x)))
         elif abs(x - to_x) <= 1 and abs(y - to_y) > NEAR:
             vertical.append(Rule((x + to_x) / 2, min(y, to_y), max(y, to_y)))
-        if len(horizontal) + len(vertical) > _MOST:
+        if len(horizontal) + len(vertical) > _MOST or number > _MOST_STROKES:
             return Rules()
     return Rules(tuple(_joined(horizontal)), tuple(_joined(vertical)))
 
