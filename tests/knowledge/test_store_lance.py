@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from groundtune.knowledge import KnowledgeBase
@@ -99,6 +100,19 @@ def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytes
     assert gone not in found
     assert store._shared.of(lineage) is read
     assert gone in older.documents_of(list(older.dense(bell, 400, everyone))), "a snapshot does not change"
+
+
+def test_vectors_are_read_some_at_a_time_and_none_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compact, "_READ", 64)
+    store, documents = LanceStore(tmp_path, "passages", DIMENSIONS), documents_for(700)
+    for chosen in (documents[:300], documents[100:], [*documents[50:350], *documents[500:]]):
+        sync_store(store, chosen)  # files of several sizes, rows of them deleted
+    table = store._table()
+    assert table is not None
+    batches = list(compact.vectors_of(table))
+    assert np.array_equal(np.sort(np.concatenate([numbers for numbers, _ in batches])), compact.numbers_of(table))
+    assert sum(len(vectors) for _, vectors in batches) == 500
+    assert len(batches) == 8
 
 
 def test_a_table_that_was_made_anew_shares_nothing_with_the_one_before(
