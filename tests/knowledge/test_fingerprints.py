@@ -83,6 +83,20 @@ def test_what_another_process_saved_is_read_and_what_this_one_saved_is_known(
     assert other.known("b.md") is not None
 
 
+def test_what_is_remembered_is_saved_later(tmp_path: Path, path: Path) -> None:
+    prints = kept(tmp_path, path)
+    on_disk = (tmp_path / "prints.json").read_bytes()
+    prints.begin()
+    prints.keep("b.md", prints.take(named(path)))
+    prints.remember()
+    prints.begin()
+    assert (prints.known("a.md"), prints.known("b.md") is not None) == (None, True)
+    assert (tmp_path / "prints.json").read_bytes() == on_disk
+    prints.keep("b.md", prints.known("b.md") or prints.take(named(path)))
+    prints.save()
+    assert Fingerprints(tmp_path / "prints.json", "1").known("b.md") == prints.known("b.md")
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"recipe": "1", "sources": {"a.md": {"size": 1}}}'])
 def test_a_damaged_cache_counts_for_nothing(tmp_path: Path, path: Path, damage: str) -> None:
     (tmp_path / "prints.json").write_text(damage, encoding="utf-8")

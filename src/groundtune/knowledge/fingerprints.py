@@ -54,17 +54,18 @@ class Fingerprints:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._same_means = False
+        self._saved = False
         self._old: dict[str, Fingerprint] = {}
         self._new: dict[str, Fingerprint] = {}
         self.begin()
 
     def begin(self) -> None:
-        """Start anew with what was saved last; it is only read when this object did not save it."""
+        """Start anew with what was kept last; it is only read where another object saved it."""
         self._new = {}
         seen = self._stamp()
         if seen is None or seen != self._seen:
             known_means, self._old = _load(self._path, self.recipe)
-            self._same_means = known_means == self.means
+            self._same_means = self._saved = known_means == self.means
             self._seen = seen
 
     def unchanged(self, file: SourceFile) -> Fingerprint | None:
@@ -108,20 +109,26 @@ class Fingerprints:
         come = Counter(self._new[source].sha256 for source in self._new.keys() - self._old.keys())
         return (gone & come).total()
 
+    def remember(self) -> None:
+        """Make what was kept the state of the next time, for this object and not yet on the disk: that costs time."""
+        self._saved = self._saved and self._new == self._old
+        self._old, self._same_means = self._new, True
+
     def save(self) -> None:
-        """Write what was kept, where it is not what was read; sources that were not kept are forgotten.
+        """Make what was kept the state of the next time, on the disk; sources that were not kept are forgotten.
 
         Raises:
             OSError: when the disk refuses.
         """
-        if self._new == self._old and self._same_means and self._seen is not None:
+        self.remember()
+        if self._saved:
             return
         rows = {source: _row(fingerprint) for source, fingerprint in self._new.items()}
         stored = {"recipe": self.recipe, "means": self.means, "sources": rows}
         temporary = self._path.with_suffix(".part")
         temporary.write_text(json.dumps(stored, separators=(",", ":")), encoding="utf-8")
         temporary.replace(self._path)
-        self._old, self._same_means, self._seen = self._new, True, self._stamp()
+        self._saved, self._seen = True, self._stamp()
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """Changes whenever the file is replaced; None where there is none."""

@@ -126,8 +126,11 @@ class KnowledgeBase:
             )
             idle = self._access.idle(file.source for file in files)
             report = replace(report, renamed=fingerprints.renamed(), failed=(*unreached, *report.failed, *idle))
-            with storage_errors(self.folder):
-                fingerprints.save()
+            if changed is None:
+                with storage_errors(self.folder):
+                    fingerprints.save()
+            else:
+                fingerprints.remember()
         return report
 
     def _fingerprints_of(self, rules: Rules) -> Fingerprints:

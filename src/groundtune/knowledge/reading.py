@@ -68,8 +68,8 @@ class Reading:
         same: list[str] = []
         for file in files:
             found = _looked_at(file, fingerprints)
-            if not begun and isinstance(found, Fingerprint) and not found.failures and self._holds(found, file):
-                self._claim(found, file, fingerprints)  # what nearly every file of nearly every sync comes to
+            if not begun and isinstance(found, Fingerprint) and not found.failures and self._claimed(found, file):
+                fingerprints.keep(file.source, found)  # what nearly every file of nearly every sync comes to
                 same.extend(found.documents)
                 continue
             if same:
@@ -104,10 +104,10 @@ class Reading:
         self, file: SourceFile, same: Fingerprint, fingerprints: Fingerprints, conversion: Conversion
     ) -> Iterator[Item]:
         """A file that is what it was: read only when something else about its documents is not."""
-        if not self._holds(same, file):
+        if not self._claimed(same, file):
             yield from self._read(file, same, fingerprints, conversion.start(file))
             return
-        self._claim(same, file, fingerprints)
+        fingerprints.keep(file.source, same)
         yield Unchanged(tuple(same.documents))
         yield from same.failures
 
@@ -116,23 +116,22 @@ class Reading:
         reason = f"it cannot be opened: {error.strerror or error}"
         yield Failure(file.source, reason, _OPEN, "unreachable", transient=True)
 
-    def _holds(self, fingerprint: Fingerprint, file: SourceFile) -> bool:
-        """True when reading the file gives what it gave: the index has all its documents, and the ids of other files'
-        documents are theirs as they were."""
-        documents = fingerprint.documents
+    def _claimed(self, fingerprint: Fingerprint, file: SourceFile) -> bool:
+        """Take the documents that the file gave, unless reading it again would give others: the index must have all of
+        them, and the ids of other files' documents must be theirs as they were."""
+        stored, taken, documents = self._stored, self._taken, fingerprint.documents
         for id_, content in documents.items():
-            if self._stored.get(id_) != content or id_ in self._taken:
+            if stored.get(id_) != content or id_ in taken:
                 return False
         for id_, owner in fingerprint.refused.items():
-            if (file.source if id_ in documents else self._taken.get(id_)) != owner:
+            if (file.source if id_ in documents else taken.get(id_)) != owner:
                 return False
         # A file's id is its path, unless another source has the same path: then what is there beside it matters.
-        return file.format == "rows" or not documents or file.id in documents
-
-    def _claim(self, fingerprint: Fingerprint, file: SourceFile, fingerprints: Fingerprints) -> None:
-        for id_ in fingerprint.documents:
-            self._taken[id_] = file.source
-        fingerprints.keep(file.source, fingerprint)
+        if documents and file.id not in documents and file.format != "rows":
+            return False
+        for id_ in documents:
+            taken[id_] = file.source
+        return True
 
     def _kept(self, file: SourceFile, fingerprints: Fingerprints) -> Iterator[Item]:
         """What was read before of a file that cannot be read now, but for what another file or its start gave since."""

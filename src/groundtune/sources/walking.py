@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import translate
 from operator import attrgetter
 from pathlib import Path
@@ -75,10 +75,9 @@ class _Pattern:
                 found |= self._with_none(place + 1)
         return found
 
-    def holds(self, places: frozenset[int], name: str) -> bool:
-        """Whether a file of this name is one of the glob."""
-        matches = self._parts[-1]
-        return len(self._parts) - 1 in places and matches is not None and matches(name) is not None
+    def files(self, places: frozenset[int]) -> Callable[[str], object] | None:
+        """What says whether a file of a name in this folder is one of the glob; None where none can be."""
+        return self._parts[-1] if len(self._parts) - 1 in places else None
 
 
 def check_exist(sources: Sequence[str], root: Path) -> None:
@@ -133,13 +132,14 @@ def _below(start: _Folder, pattern: _Pattern, changed: Collection[str]) -> Itera
     waiting = [start]
     while waiting:
         folder = waiting.pop()
+        matches = pattern.files(folder.places)
         inside: list[_Folder] = []
         for entry in _entries(folder.path):
             if _is_folder(entry):
                 places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
                 if places:
                     inside.append(_entered(folder, entry, places, changed))
-            elif pattern.holds(folder.places, entry.name):
+            elif matches is not None and matches(entry.name):
                 form = format_of(folder.inner + entry.name)
                 if form is not None and _can_be_read(entry):
                     yield _found(folder, entry, form, changed)
