@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import lancedb
 import numpy as np
 import pytest
 
 from groundtune.knowledge import KnowledgeBase
 from groundtune.knowledge.filters import EVERYONE, Filter
-from groundtune.knowledge.lance import LanceStore, compact, narrowing, sampling, upkeep
+from groundtune.knowledge.lance import LanceStore, compact, narrowing, sampling, stored, upkeep
 from groundtune.knowledge.lance.published import Published
+from groundtune.knowledge.schema import schema
 from groundtune.knowledge.store import Store
 from groundtune.records import Document
 from groundtune.testing.embedding import HashedWords
@@ -113,6 +115,14 @@ def test_vectors_are_read_some_at_a_time_and_none_is_left_out(tmp_path: Path, mo
     assert np.array_equal(np.sort(np.concatenate([numbers for numbers, _ in batches])), compact.numbers_of(table))
     assert sum(len(vectors) for _, vectors in batches) == 500
     assert len(batches) == 8
+
+
+def test_what_was_found_again_is_not_forgotten_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "_REMEMBERED", 3)
+    rows = stored.Stored(lancedb.connect(tmp_path).create_table("t", schema=schema(DIMENSIONS)))
+    rows._remember_numbers(["a", "b", "c"], [1, 2, 3])
+    rows._remember_numbers(["a", "d"], [1, 4])
+    assert list(rows._found) == ["c", "a", "d"]
 
 
 def test_a_table_that_was_made_anew_shares_nothing_with_the_one_before(

@@ -64,6 +64,8 @@ class Stored:
 
     def _remember(self, memory: OrderedDict[str, T], found: Mapping[str, T]) -> None:
         with self._lock:
-            memory.update(found)
+            for name, value in found.items():
+                memory[name] = value
+                memory.move_to_end(name)  # what was found again is not the next to be forgotten
             while len(memory) > _REMEMBERED:
                 memory.popitem(last=False)
