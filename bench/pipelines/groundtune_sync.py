@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from groundtune.knowledge import KnowledgeBase
 from groundtune.models.embedded.embed import EmbeddedEmbedding
-from groundtune.models.embedded.weights import EncoderConfig, base_weights
+from groundtune.models.embedded.weights import EncoderConfig
 
 
 class Watched(EmbeddedEmbedding):
@@ -43,21 +43,21 @@ def operations(lengths: Sequence[int], config: EncoderConfig) -> float:
     return config.num_hidden_layers * float(linear + attention)
 
 
-pages, store, _ = sys.argv[1:]
-weights = base_weights()
-embedding = Watched.of(weights)
+pages, store, folder = sys.argv[1:]
+config = EncoderConfig.read(Path(folder) / "config.json")
+embedding = Watched.load()  # the weights as they were read are not kept: only the compiled ones count
 embedding.lengths, embedding.seconds = [], 0.0
 embedding.embed(["warm"])
 embedding.lengths, embedding.seconds = [], 0.0
 began = time.perf_counter()
 report = KnowledgeBase(Path(store), embedding).sync(["."], Path(pages))
 figures = {
-    "documents": report.added + report.unchanged,
+    "documents": report.added + report.changed + report.unchanged,
     "passages": report.passages,
     "seconds": time.perf_counter() - began,
     "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     "tokens": sum(embedding.lengths),
     "embedding_seconds": embedding.seconds,
-    "operations": operations(embedding.lengths, weights.config),
+    "operations": operations(embedding.lengths, config),
 }
 print(json.dumps(figures))
