@@ -25,7 +25,7 @@ _SHARE = 0.1
 """Rows that a version may lack, or have beyond, what another has read, and still use what that has read."""
 _MEANT = 1024
 """Rows of which the mean is taken."""
-_READ = 8192
+_READ = 4096
 """Rows whose vectors are read together."""
 _FILTERS = 8
 """Filters of which is remembered what they let through."""
@@ -46,14 +46,14 @@ class Compact(Stored):
     def __init__(self, table: Table, tuning: Tuning, lineage: str, shared: Shared) -> None:
         super().__init__(table)
         self._candidates = tuning.candidates
+        # BM25's index too, or the first questions wait for the disk; first, for it needs most memory while it is read.
+        table.prewarm_index("indexed_idx")  # type: ignore[attr-defined]
         found = _all(table, "id")
         order = np.argsort(found["_rowid"].to_numpy())
         self._numbers: NDArray[np.uint64] = found["_rowid"].to_numpy()[order]
         self._ids: pa.Array = found["id"].combine_chunks().take(order)
         self._parts = self._read(lineage, shared)
         self._closed = lru_cache(maxsize=_FILTERS)(self._find_closed)
-        # The words are read from here on as well: the first questions would wait for the disk, one part at a time.
-        table.prewarm_index("indexed_idx")  # type: ignore[attr-defined]
 
     def named(self, found: pa.Table) -> list[str]:
         """See `Rows`."""
