@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from groundtune.knowledge import KnowledgeBase
@@ -109,7 +109,14 @@ def state(knowledge: KnowledgeBase) -> list[tuple[str, str, str]]:
     ]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+REPLACED = [
+    [("write", "away/new/a.md", 5), ("write", "docs/in/a.md", 1)],
+    [("remove", "docs/in", ""), ("move", "away/new", "docs/in")],
+]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@example(rounds=REPLACED)
 @given(rounds=st.lists(st.lists(EDITS, min_size=1, max_size=5), min_size=1, max_size=4))
 def test_partial_syncs_end_where_a_first_sync_does(
     tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, str, str | int]]]
