@@ -64,7 +64,7 @@ def test_batches_hold_every_row_once_within_the_budget(lengths: list[int], strea
     batches = _batches(lengths, streams)
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 1024
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 512
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ __all__ = ["Encoder", "Precision", "encoder_options", "fastest_precision"]
 
 Precision = Literal["bf16", "f32"]
 
-_BATCH_TOKENS = 1024  # padded tokens of one batch: larger ones gained nothing and hold more memory in every stream
+_BATCH_TOKENS = 512  # tokens of one batch: larger ones gained nothing and hold more memory in every stream
 _LENGTH_STEP = 16  # rows are padded to a multiple: the runtime keeps compiled code and memory for every shape it met
 _LENGTHS_PER_OCTAVE = 8  # short rows are padded to this many lengths between n and 2n, see `_padded_length`
 _MOST_STREAMS = 8
