@@ -273,8 +273,9 @@ def change(work: Path, rounds: int = 9) -> dict[str, Any]:
     reports = follow(["docs"], work, lambda changed: knowledge.sync(["docs"], work, changed=changed), lambda _: None)
     next(reports)
     for number in range(rounds):
-        searcher = _Seen(work, synthetic, f"heron{number}")
-        text = f"# Heron\n\nThe codeword of round {number} is heron{number}.\n"
+        word = f"heron{time.time_ns()}"  # another one in each run: a file that is what it was starts no sync
+        searcher = _Seen(work, synthetic, word)
+        text = f"# Heron\n\nThe codeword of round {number} is {word}.\n"
         began = time.perf_counter()
         (work / "docs" / f"{number}.md").write_text(text, encoding="utf-8")
         next(reports)
