@@ -65,6 +65,27 @@ def test_groups_of_a_row_reach_the_index_and_can_change(tmp_path: Path) -> None:
     assert len(knowledge.search("salary list", within=Filter(groups=frozenset({"board"})))) == 1
 
 
+def test_an_older_version_does_not_tell_what_was_restricted_since(tmp_path: Path) -> None:
+    def documents(*groups: str) -> list[Document]:
+        return [
+            Document(id="salaries", title="", text="The salary list is in the blue safe.", source="a", groups=groups),
+            Document(id="gates", title="", text="The gate list is in the red safe.", source="b"),
+            Document(id="bells", title="", text="The bell list is in the green safe.", source="c"),
+        ]
+
+    knowledge = KnowledgeBase(tmp_path, HashedWords())
+    knowledge.sync_documents(documents())
+    older = knowledge.version
+    knowledge.sync_documents(documents("hr")[:2])
+
+    def found(*groups: str) -> set[str]:
+        hits = knowledge.search("safe list", 9, within=Filter(groups=frozenset(groups)), at=older)
+        return {hit.passage.document for hit in hits}
+
+    assert found() == {"gates", "bells"}, "what is gone since is found, what is restricted since is not"
+    assert found("hr") == {"salaries", "gates", "bells"}
+
+
 def test_metadata_narrows_a_search(tmp_path: Path) -> None:
     knowledge = KnowledgeBase(tmp_path, HashedWords())
     knowledge.sync_documents(

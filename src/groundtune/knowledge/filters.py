@@ -14,12 +14,14 @@ class Filter:
 
     Attributes:
         documents: Only passages of these documents; None means of all.
+        without: No passages of these documents.
         metadata: Only documents whose metadata have all these values.
         groups: The caller's groups. A document without groups is for everyone, one with groups only for callers who
             are in one of them.
     """
 
     documents: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
 

@@ -265,7 +265,7 @@ class KnowledgeBase:
             how: Every stage of the search, or a ranking alone.
             within: What the caller may see and wants to see; by default what everyone may.
             documents: Look only in these.
-            at: Name of a kept version to search; the newest by default.
+            at: Name of a kept version to search; the newest by default. What was restricted since stays hidden.
 
         Raises:
             ProjectError: when there is no such version.
@@ -287,9 +287,16 @@ class KnowledgeBase:
         if documents is not None:
             within = replace(within, documents=tuple(documents))
         snapshot = self._snapshot(at)
+        if at is not None:
+            within = replace(within, without=self._withheld(within))
         hits, milliseconds = self._search.timed(snapshot, question, k, how, within=within)
         seen = EMPTY if snapshot is None else snapshot.version
         return [replace(hit, knowledge=seen) for hit in hits], milliseconds
+
+    def _withheld(self, within: Filter) -> tuple[str, ...]:
+        """Documents that are not for the caller now: an older version must not tell what was restricted since."""
+        newest = self._store.snapshot()
+        return () if newest is None else tuple(newest.withheld(within))
 
     @property
     def alpha(self) -> float | None:

@@ -81,6 +81,10 @@ class Snapshot(Protocol):
         """Ids of all documents, in order."""
         ...
 
+    def withheld(self, filter: Filter) -> list[str]:
+        """Ids of all documents with groups, none of them the caller's, in order; of the filter only groups count."""
+        ...
+
     def document(self, id_: str, filter: Filter) -> Document | None:
         """The document whose text all offsets refer to; None when there is none for this caller."""
         ...

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
 
-from groundtune.errors import ProjectError
+from groundtune.errors import GroundtuneError, ProjectError
 from groundtune.experiment.run import AnswersQueries
 from groundtune.experiment.scorers import primary_scorer
 from groundtune.knowledge import Filter
@@ -57,6 +58,12 @@ class ProjectAnswerer:
     def systems(self) -> Sequence[str]:
         """The systems that can be named, simplest first."""
         return list(self._systems)
+
+    def prepare(self) -> None:
+        """Load the weights and the index now, so that the first question does not wait for them."""
+        self.systems()
+        with suppress(GroundtuneError):  # what is wrong with the index is told to whoever asks for it
+            self._workspace.knowledge.search("first", 1, "lexical")
 
     def ask(self, question: str, system: str | None = None, groups: Sequence[str] = ()) -> Answer:
         """Answer one question.

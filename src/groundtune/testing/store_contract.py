@@ -157,6 +157,7 @@ class StoreContract:
         groups=st.frozensets(st.sampled_from([*_GROUPS, "strangers", ""])),
         year=st.sampled_from([None, "2020", "2023", "1999"]),
         only=st.none() | st.lists(st.integers(0, 40), max_size=6),
+        without=st.lists(st.integers(0, 40), max_size=6),
         word=st.sampled_from(_WORDS),
     )
     def test_a_filter_lets_through_exactly_what_it_should(
@@ -165,6 +166,7 @@ class StoreContract:
         groups: frozenset[str],
         year: str | None,
         only: list[int] | None,
+        without: list[int],
         word: str,
     ) -> None:
         """Neither ranking returns what is not for the caller, and nothing that is crowds out what is."""
@@ -174,6 +176,7 @@ class StoreContract:
             groups=groups,
             metadata={} if year is None else {"year": year},
             documents=None if only is None else tuple(f"d{number}" for number in only),
+            without=tuple(f"d{number}" for number in without),
         )
         wanted = {
             document.id
@@ -181,6 +184,7 @@ class StoreContract:
             if (not document.groups or groups & set(document.groups))
             and (year is None or document.metadata.get("year") == year)
             and (only is None or int(document.id[1:]) in only)
+            and int(document.id[1:]) not in without
         }
         dense = snapshot.dense(_EMBEDDING.embed([word])[0], 10, filter)
         assert set(snapshot.documents_of(list(dense))) <= wanted
@@ -189,9 +193,11 @@ class StoreContract:
         holding = {id_ for id_ in wanted if f" {word}" in documents[int(id_[1:])].text}
         assert set(snapshot.documents_of(list(lexical))) <= holding
         assert len(lexical) == min(10, len(holding))
-        assert snapshot.documents(Filter(groups=groups)) == sorted(
+        readable = snapshot.documents(Filter(groups=groups))
+        assert readable == sorted(
             document.id for document in documents if not document.groups or groups & set(document.groups)
         )
+        assert snapshot.withheld(filter) == sorted({document.id for document in documents} - set(readable))
 
     def test_what_was_found_is_read_whole(self, filled: tuple[list[Document], Store]) -> None:
         """Passages, vectors and cosines of found ids, in their order."""

@@ -35,5 +35,5 @@ def from_environment() -> FastAPI:
     config = ServeConfig.from_environment()
     project = Project.open(config.project)
     answerer = project.answerer(config.system)
-    answerer.systems()  # loads the weights now, once, so that the first question does not wait for them
+    answerer.prepare()
     return create_site(answerer, hosts=config.hosts, groups_header=project.groups_header)

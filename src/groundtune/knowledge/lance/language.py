@@ -31,6 +31,8 @@ def condition(filter: Filter, accesses: Iterable[str]) -> str | None:
         parts.append(f"access IN ({quoted(allowed)})" if allowed else "false")
     if filter.documents is not None:
         parts.append(f"document IN ({quoted(filter.documents)})" if filter.documents else "false")
+    if filter.without:
+        parts.append(f"document NOT IN ({quoted(filter.without)})")
     if filter.metadata:
         wanted = [label(key, value) for key, value in filter.metadata.items()]
         parts.append(f"array_has_all(labels, [{quoted(wanted)}])")

@@ -12,7 +12,7 @@ from groundtune.knowledge.lance.language import condition, quoted
 from groundtune.knowledge.lance.published import Published
 from groundtune.knowledge.lance.rows import InMemory, Rows
 from groundtune.knowledge.lance.shared import Shared
-from groundtune.knowledge.schema import document_of, passage_of
+from groundtune.knowledge.schema import document_of, groups_of, passage_of
 from groundtune.records import Document, Passage
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ class LanceSnapshot:
         """Ids of all documents, see `Snapshot`."""
         return sorted(row["document"] for row in self._select("ordinal = 0", filter, ["document"]))
 
+    def withheld(self, filter: Filter) -> list[str]:
+        """Ids of documents that are not for the caller, see `Snapshot`."""
+        refused = [access for access in self._published.accesses if not filter.admits(groups_of(access))]
+        if not refused:
+            return []
+        rows = self._select(f"ordinal = 0 AND access IN ({quoted(refused)})", None, ["document"])
+        return sorted(row["document"] for row in rows)
+
     def document(self, id_: str, filter: Filter) -> Document | None:
         """One document, see `Snapshot`."""
         rows = self._select(f"document = {quoted([id_])} AND ordinal = 0", filter, ["record"])
@@ -114,8 +122,8 @@ class LanceSnapshot:
 
         return Compact(self._table, tuning, self._published.lineage, self._shared)
 
-    def _select(self, where: str, filter: Filter, columns: Sequence[str]) -> list[Mapping[str, Any]]:
-        allowed = self._where(filter)
+    def _select(self, where: str, filter: Filter | None, columns: Sequence[str]) -> list[Mapping[str, Any]]:
+        allowed = None if filter is None else self._where(filter)
         where = where if allowed is None else f"({where}) AND {allowed}"
         limit = max(1, self._published.passages)
         return list(self._table.search().where(where).select([*columns]).limit(limit).to_list())

@@ -109,6 +109,14 @@ class PostgresSnapshot:
         with self._database.transaction() as connection:
             return sorted(row[0] for row in self._select(connection, query, filter))
 
+    def withheld(self, filter: Filter) -> list[str]:
+        """Ids of documents that are not for the caller, see `Snapshot`."""
+        refused = [access for access in self._accesses if not filter.admits(groups_of(access))]
+        query = "SELECT document FROM {name}_passages WHERE ordinal = 0 AND access = ANY(CAST(:refused AS text[])) AND "
+        with self._database.transaction() as connection:
+            rows = self._run(connection, query + _LIVE, refused=refused, number=self.number)
+            return sorted(row[0] for row in rows)
+
     def document(self, id_: str, filter: Filter) -> Document | None:
         """One document, see `Snapshot`."""
         query = "SELECT record FROM {name}_passages WHERE ordinal = 0 AND document = :document AND {where}"
@@ -146,6 +154,9 @@ class PostgresSnapshot:
         if filter.documents is not None:
             where.append("document = ANY(CAST(:documents AS text[]))")
             values["documents"] = list(filter.documents)
+        if filter.without:
+            where.append("document <> ALL(CAST(:without AS text[]))")
+            values["without"] = list(filter.without)
         if filter.metadata:
             where.append("labels @> CAST(:labels AS text[])")
             values["labels"] = [label(key, value) for key, value in filter.metadata.items()]
