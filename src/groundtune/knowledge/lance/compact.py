@@ -10,7 +10,7 @@ import numpy as np
 
 from groundtune.knowledge.lance.compressed import CLOSED, Compressed, Signs
 from groundtune.knowledge.lance.published import Tuning
-from groundtune.knowledge.lance.shared import Shared
+from groundtune.knowledge.lance.shared import Part, Shared
 from groundtune.knowledge.lance.stored import Stored
 from groundtune.knowledge.lance.vectors import matrix_of
 
@@ -48,10 +48,7 @@ class Compact(Stored):
         self._candidates = tuning.candidates
         # BM25's index too, or the first questions wait for the disk; first, for it needs most memory while it is read.
         table.prewarm_index("indexed_idx")  # type: ignore[attr-defined]
-        found = _all(table, "id")
-        order = np.argsort(found["_rowid"].to_numpy())
-        self._numbers: NDArray[np.uint64] = found["_rowid"].to_numpy()[order]
-        self._ids: pa.Array = found["id"].combine_chunks().take(order)
+        self._numbers = numbers_of(table)
         self._parts = self._read(lineage, shared)
         self._closed = lru_cache(maxsize=_FILTERS)(self._find_closed)
 
@@ -62,7 +59,7 @@ class Compact(Stored):
     def nearest(self, vector: NDArray[np.float32], depth: int, where: str | None) -> dict[str, float]:
         """See `Rows`."""
         cosines: dict[int, float] = {}
-        for part, closed in zip(self._parts, self._closed(where), strict=True):
+        for (_, part), closed in zip(self._parts, self._closed(where), strict=True):
             places, found = part.nearest(vector, depth, self._candidates, closed)
             cosines.update(zip(part.numbers[places].tolist(), found.tolist(), strict=True))
         best = sorted(cosines, key=lambda number: (-cosines[number], number))[:depth]
@@ -76,14 +73,18 @@ class Compact(Stored):
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """See `Rows`."""
         numbers = np.array(self._numbers_of(ids), np.uint64)
-        vectors = np.empty((len(numbers), self._parts[0].signs.dimensions), np.float32)
-        for part in self._parts:
+        vectors = np.empty((len(numbers), self._parts[0].vectors.signs.dimensions), np.float32)
+        for _, part in self._parts:
             here = _among(numbers, part.numbers)
             vectors[here] = part.vectors(np.searchsorted(part.numbers, numbers[here]))
         return vectors
 
     def _named(self, numbers: NDArray[np.uint64]) -> list[str]:
-        ids: list[str] = self._ids.take(np.searchsorted(self._numbers, numbers)).to_pylist()
+        names = np.empty(len(numbers), object)
+        for all_ids, part in self._parts:
+            here = _among(numbers, part.numbers)
+            names[here] = all_ids.take(np.searchsorted(part.numbers, numbers[here])).to_pylist()
+        ids: list[str] = names.tolist()
         self._remember_numbers(ids, numbers.tolist())
         return ids
 
@@ -93,22 +94,33 @@ class Compact(Stored):
         if where is not None:
             query = self._table.search().where(where).select(["ordinal"]).with_row_id(True)
             open_ = np.sort(query.limit(max(1, len(self._numbers))).to_arrow()["_rowid"].to_numpy())
-        found = [_among(part.numbers, open_) for part in self._parts]
+        found = [_among(part.numbers, open_) for _, part in self._parts]
         return [None if among.all() else np.where(among, np.uint16(0), CLOSED) for among in found]
 
-    def _read(self, lineage: str, shared: Shared) -> list[Compressed]:
-        """The vectors that are shared and those that they lack; all anew where too few are shared."""
+    def _read(self, lineage: str, shared: Shared) -> list[Part]:
+        """The rows that are shared and those that they lack; all anew where too few are shared."""
         base, most = shared.of(lineage), _SHARE * len(self._numbers)
         if base is not None:
-            lacking = self._numbers[~_among(self._numbers, base.numbers)]
-            gone = len(base.numbers) + len(lacking) - len(self._numbers)
+            common = base.vectors.numbers
+            lacking = self._numbers[~_among(self._numbers, common)]
+            gone = len(common) + len(lacking) - len(self._numbers)
             if max(len(lacking), gone) <= most:
-                taken = [_taken(self._table, lacking)] if len(lacking) else []
-                return [base, Compressed(lacking, base.signs, taken)]
-        signs = signs_of(self._table, self._numbers)
-        base = Compressed(self._numbers, signs, vectors_of(self._table))
+                return [base, _beyond(self._table, lacking, base.vectors.signs)] if len(lacking) else [base]
+        base = _whole(self._table, self._numbers)
         shared.keep(lineage, base)
         return [base]
+
+
+def _whole(table: Table, numbers: NDArray[np.uint64]) -> Part:
+    """All rows of a table, which have these numbers."""
+    signs, ids = signs_of(table, numbers), _all(table, ["id"])
+    return Part(_ids_of(ids), Compressed(numbers, signs, vectors_of(table)))
+
+
+def _beyond(table: Table, numbers: NDArray[np.uint64], signs: Signs) -> Part:
+    """A few rows, with codes that are made like those of the others."""
+    rows = _taken(table, numbers, ["id", "vector"])
+    return Part(_ids_of(rows), Compressed(numbers, signs, [(_numbers_in(rows), matrix_of(rows))]))
 
 
 def vectors_of(table: Table) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
@@ -120,23 +132,32 @@ def vectors_of(table: Table) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.fl
 
 def numbers_of(table: Table) -> NDArray[np.uint64]:
     """Numbers of all rows, rising."""
-    numbers: NDArray[np.uint64] = np.sort(_all(table, "ordinal")["_rowid"].to_numpy())
+    numbers: NDArray[np.uint64] = np.sort(_numbers_in(_all(table, ["_rowid"])))
     return numbers
 
 
 def signs_of(table: Table, numbers: NDArray[np.uint64]) -> Signs:
     """Codes against the mean of rows that are evenly spread over those of these numbers."""
-    _, vectors = _taken(table, numbers[:: max(1, len(numbers) // _MEANT)])
-    return Signs(vectors.mean(axis=0))
+    rows = _taken(table, numbers[:: max(1, len(numbers) // _MEANT)], ["vector"])
+    return Signs(matrix_of(rows).mean(axis=0))
 
 
-def _all(table: Table, column: str) -> pa.Table:
-    return table.search().select([column]).with_row_id(True).limit(max(1, int(table.count_rows()))).to_arrow()
+def _all(table: Table, columns: Sequence[str]) -> pa.Table:
+    return table.search().select([*columns]).with_row_id(True).limit(max(1, int(table.count_rows()))).to_arrow()
 
 
-def _taken(table: Table, numbers: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    rows = table.take_row_ids(numbers.tolist()).select(["vector"]).with_row_id().to_arrow()
-    return rows["_rowid"].to_numpy(), matrix_of(rows)
+def _taken(table: Table, numbers: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+    return table.take_row_ids(numbers.tolist()).select([*columns]).with_row_id().to_arrow()
+
+
+def _numbers_in(rows: pa.Table) -> NDArray[np.uint64]:
+    numbers: NDArray[np.uint64] = rows["_rowid"].to_numpy()
+    return numbers
+
+
+def _ids_of(rows: pa.Table) -> pa.Array:
+    """Passage ids in the order of the numbers."""
+    return rows["id"].combine_chunks().take(np.argsort(_numbers_in(rows)))
 
 
 def _among(numbers: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
