@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from groundtune.knowledge import KnowledgeBase
+from groundtune.sources import walking
 from groundtune.testing.embedding import HashedWords
 
 SOURCES = ["docs", "more/**/*.md", "more/*/*.txt", "docs/rows.jsonl"]
@@ -116,11 +117,23 @@ REPLACED = [
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-@example(rounds=REPLACED)
-@given(rounds=st.lists(st.lists(EDITS, min_size=1, max_size=5), min_size=1, max_size=4))
+@example(rounds=REPLACED, settled_ns=0)
+@example(rounds=REPLACED, settled_ns=walking._SETTLED_NS)
+@given(
+    rounds=st.lists(st.lists(EDITS, min_size=1, max_size=5), min_size=1, max_size=4),
+    settled_ns=st.sampled_from([0, 0, walking._SETTLED_NS]),
+)
 def test_partial_syncs_end_where_a_first_sync_does(
-    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, str, str | int]]]
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, str, str | int]]], settled_ns: int
 ) -> None:
+    # At 0 the times of folders are trusted at once: two whole syncs lie between the edits of two rounds, far more than
+    # a clock tick.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walking, "_SETTLED_NS", settled_ns)
+        follow_edits(tmp_path_factory, rounds)
+
+
+def follow_edits(tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, str, str | int]]]) -> None:
     folder = Folder(tmp_path_factory.mktemp("files"))
     knowledge = KnowledgeBase(folder.root / "knowledge", HashedWords())
     for name, number in (("docs/a.md", 1), ("docs/rows.jsonl", 2), ("more/in/a.md", 3), ("more/in/c.txt", 4)):

@@ -100,6 +100,7 @@ def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytes
     found = newer.documents_of(list(newer.dense(bell, 400, everyone)))
     assert (found[0], len(found)) == ("new", 400)
     assert gone not in found
+    assert newer.documents_of(list(newer.lexical("A new bell.", 400, everyone)))[0] == "new"
     assert store._shared.of(lineage) is read
     assert gone in older.documents_of(list(older.dense(bell, 400, everyone))), "a snapshot does not change"
 

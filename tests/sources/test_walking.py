@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groundtune.sources import walking
 from groundtune.sources.walking import fixed_part, walk
 
 NAMES = st.sampled_from(["a", "b", ".c", "a.md", "b.md", ".d.md", "b.txt", "x.png"])
@@ -92,3 +93,50 @@ def test_suspect_is_what_changed_what_lies_below_it_and_every_link(tmp_path: Pat
     assert suspects(f"{docs}/two", source="docs/two/*.md") == ["c.md"]
     assert suspects(f"{docs}/two", source="docs/two/c.md") == ["c.md"]
     assert suspects(f"{docs}/two/d", source="docs/two/c.md") == []
+
+
+def found(root: Path, changed: set[str]) -> dict[str, bool]:
+    """Files with whether they are suspect."""
+    return {file.id: file.suspect for file, _ in walk("docs", root, changed)}
+
+
+def record_listings(monkeypatch: pytest.MonkeyPatch, listed: list[str]) -> None:
+    entries = walking._entries
+
+    def recorded(path: str) -> list[os.DirEntry[str]]:
+        listed.append(path)
+        return entries(path)
+
+    monkeypatch.setattr(walking, "_entries", recorded)
+
+
+def test_a_folder_whose_time_says_that_it_is_as_it_was_is_not_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path / "docs", {"a.md": "file", "b": {"b.md": "file", "c": {"c.md": "file"}}}, tmp_path)
+    docs, listed = os.path.realpath(tmp_path / "docs"), list[str]()
+    monkeypatch.setattr(walking, "_SETTLED_NS", -(10**18))  # trust it however young
+    record_listings(monkeypatch, listed)
+    assert found(tmp_path, set()) == {"a.md": False, "b/b.md": False, "b/c/c.md": False}
+    assert len(listed) == 3
+    assert found(tmp_path, {f"{docs}/b/b.md"}) == {"a.md": False, "b/b.md": True, "b/c/c.md": False}
+    assert len(listed) == 3
+    assert found(tmp_path, {f"{docs}/b"}) == {"a.md": False, "b/b.md": True, "b/c/c.md": True}
+    assert [os.path.basename(path) for path in listed[3:]] == ["b", "c"]
+    os.utime(docs, (1, 1))
+    found(tmp_path, set())
+    assert [os.path.basename(path) for path in listed[5:]] == ["docs"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_young_folder_and_one_with_links_are_listed_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    lay(tmp_path / "docs", {"a.md": "file"}, tmp_path)
+    if link:
+        (tmp_path / "docs" / "b").symlink_to(tmp_path / "other.md")
+    listed: list[str] = []
+    monkeypatch.setattr(walking, "_SETTLED_NS", -(10**18) if link else 10**18)
+    record_listings(monkeypatch, listed)
+    assert found(tmp_path, set()) == found(tmp_path, set())
+    assert len(listed) == 2

@@ -16,7 +16,7 @@ from groundtune.sources import fixed_part
 
 __all__ = ["follow"]
 
-_STEP_MS = 25
+_STEP_MS = 10
 """A sync waits until no further file changed for so long."""
 _LONGEST_MS = 800
 """But never longer than this, so that a change is searchable within two seconds."""

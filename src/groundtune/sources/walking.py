@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import translate
 from operator import attrgetter
@@ -17,6 +18,10 @@ __all__ = ["Found", "check_exist", "fixed_part", "walk"]
 
 _SIGNS = frozenset("*?[")
 _ALL_BELOW = ("**", "*")
+_SETTLED_NS = 2_000_000_000
+"""Age from which on the time of a folder tells whether something came or went."""
+_MOST_LISTINGS = 20_000
+"""Folders of which is remembered what is in them."""
 
 
 class Found(NamedTuple):
@@ -45,6 +50,14 @@ class _Folder(NamedTuple):
     suspect: bool
 
 
+class _Inside(NamedTuple):
+    """What a walk finds in a folder: files of the pattern, and folders that it enters; ``links``: there are links."""
+
+    files: list[Found]
+    folders: list[_Folder]
+    links: bool
+
+
 class _Pattern:
     """The parts of a glob, such as ``**`` and ``*.md``, followed from folder to folder.
 
@@ -53,8 +66,8 @@ class _Pattern:
     """
 
     def __init__(self, parts: Sequence[str]) -> None:
-        parts = [*parts, "*"] if parts[-1] == "**" else parts
-        self._parts = [None if part == "**" else re.compile(translate(part)).match for part in parts]
+        self.parts = (*parts, "*") if parts[-1] == "**" else tuple(parts)
+        self._parts = [None if part == "**" else re.compile(translate(part)).match for part in self.parts]
         self.start = self._with_none(0)
 
     def _with_none(self, place: int) -> frozenset[int]:
@@ -125,25 +138,87 @@ def walk(source: str, root: Path, changed: Collection[str] | None = None) -> Ite
     pattern = _Pattern(wild or _ALL_BELOW)
     shown = "" if base == root else os.path.join(_shown(base, root), "")
     start = _Folder(str(base), "", shown, os.path.join(real, ""), pattern.start, suspect)
-    yield from _below(start, pattern, changed or ())
+    yield from _below(start, pattern, changed)
 
 
-def _below(start: _Folder, pattern: _Pattern, changed: Collection[str]) -> Iterator[Found]:
+def _below(start: _Folder, pattern: _Pattern, changed: Collection[str] | None) -> Iterator[Found]:
+    parents = {os.path.join(os.path.dirname(path), "") for path in changed or ()}
     waiting = [start]
     while waiting:
         folder = waiting.pop()
-        matches = pattern.files(folder.places)
-        inside: list[_Folder] = []
-        for entry in _entries(folder.path):
-            if _is_folder(entry):
-                places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
-                if places:
-                    inside.append(_entered(folder, entry, places, changed))
-            elif matches is not None and matches(entry.name):
-                form = format_of(folder.inner + entry.name)
-                if form is not None and _can_be_read(entry):
-                    yield _found(folder, entry, form, changed)
-        waiting.extend(reversed(inside))
+        if changed is None or folder.suspect:
+            inside = _look(folder, pattern)
+        else:
+            inside = _LISTINGS.of(folder, pattern)
+            if folder.real in parents:
+                inside = _suspected(inside, changed)
+        yield from inside.files
+        waiting.extend(reversed(inside.folders))
+
+
+def _look(folder: _Folder, pattern: _Pattern) -> _Inside:
+    matches = pattern.files(folder.places)
+    entries = _entries(folder.path)
+    inside = _Inside([], [], any(entry.is_symlink() for entry in entries))
+    for entry in entries:
+        if _is_folder(entry):
+            places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
+            if places:
+                inside.folders.append(_entered(folder, entry, places))
+        elif matches is not None and matches(entry.name):
+            form = format_of(folder.inner + entry.name)
+            if form is not None and _can_be_read(entry):
+                inside.files.append(_found(folder, entry, form))
+    return inside
+
+
+def _suspected(inside: _Inside, changed: Collection[str]) -> _Inside:
+    """The same, with what changed among it under suspicion."""
+    files = [
+        found._replace(file=found.file._replace(suspect=True)) if found.real in changed else found
+        for found in inside.files
+    ]
+    folders = [folder._replace(suspect=True) if folder.real[:-1] in changed else folder for folder in inside.folders]
+    return inside._replace(files=files, folders=folders)
+
+
+class _Listings:
+    """What was found in folders, for as long as their times say that it still is there.
+
+    The time of a folder changes whenever a name in it comes or goes. A young time proves nothing: two changes within
+    the clock tick of a file system have one time. Nothing is kept of a folder with links: where they lead changes
+    unseen.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[_Folder, tuple[str, ...]], tuple[tuple[int, ...], _Inside]] = {}
+
+    def of(self, folder: _Folder, pattern: _Pattern) -> _Inside:
+        """What a walk finds in a folder that is above suspicion."""
+        key, stamp = (folder, pattern.parts), _stamp(folder.path)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        inside = _look(folder, pattern)
+        self._kept.pop(key, None)
+        if stamp is not None and not inside.links:
+            if len(self._kept) >= _MOST_LISTINGS:
+                self._kept.clear()
+            self._kept[key] = stamp, inside
+        return inside
+
+
+_LISTINGS = _Listings()
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    """Changes with the names in a folder and the right to read them; None where nothing can be said of that."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    trusted = max(stat.st_mtime_ns, stat.st_ctime_ns) < time.time_ns() - _SETTLED_NS
+    return (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) if trusted else None
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:
@@ -170,18 +245,17 @@ def _can_be_read(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _entered(above: _Folder, entry: os.DirEntry[str], places: frozenset[int], changed: Collection[str]) -> _Folder:
+def _entered(above: _Folder, entry: os.DirEntry[str], places: frozenset[int]) -> _Folder:
     name = f"{entry.name}/"
     link = entry.is_symlink()
     real = os.path.join(os.path.realpath(entry.path), "") if link else above.real + name
-    suspect = above.suspect or link or real[:-1] in changed
-    return _Folder(entry.path, above.inner + name, above.shown + name, real, places, suspect)
+    return _Folder(entry.path, above.inner + name, above.shown + name, real, places, above.suspect or link)
 
 
-def _found(folder: _Folder, entry: os.DirEntry[str], form: Format, changed: Collection[str]) -> Found:
+def _found(folder: _Folder, entry: os.DirEntry[str], form: Format) -> Found:
     link = entry.is_symlink()
     real = os.path.realpath(entry.path) if link else folder.real + entry.name
-    suspect = folder.suspect or link or real in changed
+    suspect = folder.suspect or link
     return Found(SourceFile(folder.inner + entry.name, entry.path, folder.shown + entry.name, form, suspect), real)
 
 

@@ -143,7 +143,9 @@ def signs_of(table: Table, numbers: NDArray[np.uint64]) -> Signs:
 
 
 def _all(table: Table, columns: Sequence[str]) -> pa.Table:
-    return table.search().select([*columns]).with_row_id(True).limit(max(1, int(table.count_rows()))).to_arrow()
+    rows = max(1, int(table.count_rows()))
+    # At once: in the small batches of `to_arrow` the numbers take four times as long.
+    return table.search().select([*columns]).with_row_id(True).limit(rows).to_batches(rows).read_all()
 
 
 def _taken(table: Table, numbers: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
