@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from groundtune.sources import Failure, SourceFile
+from groundtune.sources.bulk import in_bulk
 
 __all__ = ["Fingerprint", "Fingerprints"]
 
@@ -151,10 +152,11 @@ def _sha256(path: str) -> str:
 
 def _load(path: Path, recipe: str) -> tuple[str, dict[str, Fingerprint]]:
     try:
-        stored: Any = json.loads(path.read_bytes())
-        if stored["recipe"] != recipe:
-            return "", {}
-        return stored["means"], {source: _read(row) for source, row in stored["sources"].items()}
+        with in_bulk():
+            stored: Any = json.loads(path.read_bytes())
+            if stored["recipe"] != recipe:
+                return "", {}
+            return stored["means"], {source: _read(row) for source, row in stored["sources"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "", {}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from groundtune.errors import ProjectError
+from groundtune.sources.bulk import in_bulk
 from groundtune.sources.files import Format, SourceFile, format_of
 
 __all__ = ["Found", "check_exist", "fixed_part", "walk"]
@@ -156,6 +157,7 @@ def _below(start: _Folder, pattern: _Pattern, changed: Collection[str] | None) -
         waiting.extend(reversed(inside.folders))
 
 
+@in_bulk()
 def _look(folder: _Folder, pattern: _Pattern) -> _Inside:
     matches = pattern.files(folder.places)
     entries = _entries(folder.path)
