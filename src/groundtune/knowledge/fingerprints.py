@@ -100,6 +100,11 @@ class Fingerprints:
         """The last fingerprint of a source, whatever it is now."""
         return self._old.get(source)
 
+    def missing_below(self, folder: str) -> list[str]:
+        """Sources below a folder, which ends in ``/``, that were known and have not been kept this time."""
+        above = folder.removeprefix("./")
+        return [source for source in self._old if source not in self._new and source.startswith(above)]
+
     def keep(self, source: str, fingerprint: Fingerprint) -> None:
         """Remember a source for the next time."""
         self._new[source] = fingerprint

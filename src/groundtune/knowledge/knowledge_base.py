@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -119,8 +120,11 @@ class KnowledgeBase:
                     changed=changed,
                 )
             fingerprints = self._fingerprints_of(rules)
+            closed = [failure.source for failure in unreached if failure.transient and failure.source.endswith("/")]
             report = self._brought_up_to_date(
-                lambda reading: reading.files(files, fingerprints, conversion),
+                lambda reading: chain(
+                    reading.files(files, fingerprints, conversion), reading.closed(closed, fingerprints)
+                ),
                 (lambda: sum(map(count_documents, files))) if changed is None else _nobody_knows,
                 progress,
             )

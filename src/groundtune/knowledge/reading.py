@@ -83,6 +83,12 @@ class Reading:
         if same:
             yield Unchanged(tuple(same))
 
+    def closed(self, folders: Iterable[str], fingerprints: Fingerprints) -> Iterator[Item]:
+        """What was read before below folders that cannot be opened now; after `files`."""
+        for folder in folders:
+            for source in fingerprints.missing_below(folder):
+                yield from self._kept(source, fingerprints)
+
     def _begun(
         self,
         file: SourceFile,
@@ -112,7 +118,7 @@ class Reading:
         yield from same.failures
 
     def _closed(self, file: SourceFile, fingerprints: Fingerprints, error: OSError) -> Iterator[Item]:
-        yield from self._kept(file, fingerprints)
+        yield from self._kept(file.source, fingerprints)
         reason = f"it cannot be opened: {error.strerror or error}"
         yield Failure(file.source, reason, _OPEN, "unreachable", transient=True)
 
@@ -133,13 +139,13 @@ class Reading:
             taken[id_] = file.source
         return True
 
-    def _kept(self, file: SourceFile, fingerprints: Fingerprints) -> Iterator[Item]:
-        """What was read before of a file that cannot be read now, but for what another file or its start gave since."""
-        known = fingerprints.known(file.source)
+    def _kept(self, source: str, fingerprints: Fingerprints) -> Iterator[Item]:
+        """What was read before of a source that cannot be read now, less what another file or its start gave since."""
+        known = fingerprints.known(source)
         if known is not None:
-            fingerprints.keep(file.source, known._replace(settled=False))
+            fingerprints.keep(source, known._replace(settled=False))
             kept = tuple(id_ for id_ in known.documents if id_ in self._stored and id_ not in self._taken)
-            self._taken.update(dict.fromkeys(kept, file.source))
+            self._taken.update(dict.fromkeys(kept, source))
             yield Unchanged(kept)
 
     def _read(
@@ -157,7 +163,7 @@ class Reading:
             elif isinstance(item, Unchanged):
                 documents.update({id_: self._stored[id_] for id_ in item.documents})
             elif item.transient:
-                yield from self._kept(file, fingerprints)
+                yield from self._kept(file.source, fingerprints)
                 yield item
                 return
             else:

@@ -107,11 +107,13 @@ class _Search:
                 mirror.save()
             yield from self._opened(mirror.files())
             return
-        for found in walk(source, self.root, self.changed):
+        closed: list[Failure] = []
+        for found in walk(source, self.root, self.changed, closed):
             if found.file.format == "archive":
                 yield from self._opened([found.file])
             else:
                 yield found
+        yield from closed
 
     def _opened(self, files: Iterable[SourceFile]) -> Iterator[Found | Failure]:
         """Copies as they are, and what is in an archive among them."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from groundtune.errors import ProjectError
 from groundtune.sources.bulk import in_bulk
+from groundtune.sources.failure import Failure
 from groundtune.sources.files import Format, SourceFile, format_of
 
 __all__ = ["Found", "check_exist", "fixed_part", "walk"]
@@ -52,11 +53,19 @@ class _Folder(NamedTuple):
 
 
 class _Inside(NamedTuple):
-    """What a walk finds in a folder: files of the pattern, and folders that it enters; ``links``: there are links."""
+    """What a walk finds in a folder.
+
+    Attributes:
+        files: Those of the pattern.
+        folders: Those that it enters.
+        links: True when there are links.
+        closed: Why it cannot be opened; empty when it can, or is gone.
+    """
 
     files: list[Found]
     folders: list[_Folder]
     links: bool
+    closed: list[Failure]
 
 
 class _Pattern:
@@ -115,7 +124,9 @@ def fixed_part(source: str, root: Path) -> Path:
     return root.joinpath(*parts[: _fixed(parts)])
 
 
-def walk(source: str, root: Path, changed: Collection[str] | None = None) -> Iterator[Found]:
+def walk(
+    source: str, root: Path, changed: Collection[str] | None = None, closed: list[Failure] | None = None
+) -> Iterator[Found]:
     """The files of one folder, file or glob: those of a folder by name, then those of the folders in it.
 
     Hidden files and folders are passed over, and so are pictures, styles, fonts and the scripts of web pages. A file of
@@ -126,6 +137,7 @@ def walk(source: str, root: Path, changed: Collection[str] | None = None) -> Ite
         root: What a relative one counts from.
         changed: Paths, with all links followed, of the files and folders that changed; all other files that are no
             links are above suspicion. None: any may have changed.
+        closed: Takes in the folders that are there and cannot be opened.
     """
     base = fixed_part(source, root)
     wild = Path(source).parts[_fixed(Path(source).parts) :]
@@ -139,10 +151,12 @@ def walk(source: str, root: Path, changed: Collection[str] | None = None) -> Ite
     pattern = _Pattern(wild or _ALL_BELOW)
     shown = "" if base == root else os.path.join(_shown(base, root), "")
     start = _Folder(str(base), "", shown, os.path.join(real, ""), pattern.start, suspect)
-    yield from _below(start, pattern, changed)
+    yield from _below(start, pattern, changed, [] if closed is None else closed)
 
 
-def _below(start: _Folder, pattern: _Pattern, changed: Collection[str] | None) -> Iterator[Found]:
+def _below(
+    start: _Folder, pattern: _Pattern, changed: Collection[str] | None, closed: list[Failure]
+) -> Iterator[Found]:
     parents = {os.path.join(os.path.dirname(path), "") for path in changed or ()}
     waiting = [start]
     while waiting:
@@ -154,14 +168,18 @@ def _below(start: _Folder, pattern: _Pattern, changed: Collection[str] | None) -
             if folder.real in parents:
                 inside = _suspected(inside, changed)
         yield from inside.files
+        closed.extend(inside.closed)
         waiting.extend(reversed(inside.folders))
 
 
 @in_bulk()
 def _look(folder: _Folder, pattern: _Pattern) -> _Inside:
     matches = pattern.files(folder.places)
-    entries = _entries(folder.path)
-    inside = _Inside([], [], any(entry.is_symlink() for entry in entries))
+    try:
+        entries = _entries(folder.path)
+    except OSError as error:
+        return _Inside([], [], False, _closed(folder, error))
+    inside = _Inside([], [], any(entry.is_symlink() for entry in entries), [])
     for entry in entries:
         if _is_folder(entry):
             places = pattern.below(folder.places, entry.name, link=entry.is_symlink())
@@ -203,7 +221,7 @@ class _Listings:
             return kept[1]
         inside = _look(folder, pattern)
         self._kept.pop(key, None)
-        if stamp is not None and not inside.links:
+        if stamp is not None and not inside.links and not inside.closed:
             if len(self._kept) >= _MOST_LISTINGS:
                 self._kept.clear()
             self._kept[key] = stamp, inside
@@ -224,12 +242,18 @@ def _stamp(path: str) -> tuple[int, ...] | None:
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name and without what is hidden; nothing where it cannot be opened."""
-    try:
-        with os.scandir(path) as entries:
-            return sorted((entry for entry in entries if entry.name[0] != "."), key=attrgetter("name"))
-    except OSError:
+    """What is in a folder, by name and without what is hidden."""
+    with os.scandir(path) as entries:
+        return sorted((entry for entry in entries if entry.name[0] != "."), key=attrgetter("name"))
+
+
+def _closed(folder: _Folder, error: OSError) -> list[Failure]:
+    """What is told of a folder that cannot be opened; nothing of one that is gone."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         return []
+    reason = f"the folder cannot be opened: {error.strerror or error}"
+    hint = "Give read access to it; what was read of it before is kept."
+    return [Failure(folder.shown or "./", reason, hint, "unreachable", transient=True)]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
