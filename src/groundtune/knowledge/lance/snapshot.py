@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from groundtune.knowledge.filters import Filter
 from groundtune.knowledge.lance.indexed import Indexed
 from groundtune.knowledge.lance.language import condition, quoted
+from groundtune.knowledge.lance.lexical import matches
 from groundtune.knowledge.lance.published import Published
 from groundtune.knowledge.lance.rows import InMemory, Rows
 from groundtune.knowledge.lance.shared import Shared
@@ -55,14 +56,7 @@ class LanceSnapshot:
 
     def lexical(self, question: str, depth: int, filter: Filter) -> dict[str, float]:
         """The best matches by BM25, see `Snapshot`."""
-        from lancedb.query import MatchQuery
-
-        match = MatchQuery(question, "indexed")  # type: ignore[call-arg]
-        query = self._table.search(match, query_type="fts").select([*self._rows.columns, "_score"]).with_row_id(True)
-        where = self._where(filter)
-        if where is not None:
-            query = query.where(where, prefilter=True)
-        found = query.limit(depth).to_arrow()
+        found = matches(self._table, question, depth, self._rows.columns, self._where(filter))
         return _ranked(dict(zip(self._rows.named(found), found["_score"].to_pylist(), strict=True)))
 
     def cosines(self, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
