@@ -5,8 +5,8 @@
 The texts are those of aws-docs-qa, repeated with a number in each. The vectors are synthetic: a real one of 1,024
 passages plus noise of 0.6 times its length, of length one again; questions and changed documents are embedded for real.
 Up to 200,000 passages go through a whole sync of files; more, or with --direct, are written into the store at once. The
-index is built in one process and asked in another, which is held to one core. Prints one JSON object; ``milliseconds``
-is the profile.
+index is built in one process and asked in another, which is held to one core. Prints one JSON object of rows;
+``milliseconds`` is the profile.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ _CHUNK = 20_000
 _NOISE = 0.6
 _A_DOCUMENT = 10
 _PROFILED = 60
+_TARGETS = {"p50_ms": 10, "p99_ms": 30, "recall_at_10": 0.98, "changed_to_searchable_ms": 200}
+_TARGETS_LARGE = {"p50_ms": 20, "recall_at_10": 0.97, "rss_mb": 2048}
 
 
 class Synthetic:
@@ -381,7 +383,17 @@ def main() -> None:
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found |= json.loads(done.stdout.splitlines()[-1])
             print(f"{step}: {done.stdout.splitlines()[-1]}", file=sys.stderr)
-        print(json.dumps(found, indent=2))
+        print(json.dumps({"bench": "scale", "rows": list(rows(found, large=_direct(arguments)))}, indent=1))
+
+
+def rows(found: dict[str, Any], *, large: bool, within: str = "") -> Iterator[dict[str, Any]]:
+    """Every figure, with its target where it has one: those of some 100,000 passages, or of a million."""
+    for key, value in found.items():
+        if isinstance(value, dict):
+            yield from rows(value, large=large, within=f"{within}{key}: ".replace("_", " "))
+        else:
+            target = (_TARGETS_LARGE if large else _TARGETS).get(key) if not within else None
+            yield {"name": f"{within}{key}".replace("_", " "), "value": value, "target": target}
 
 
 if __name__ == "__main__":
