@@ -56,7 +56,7 @@ def tend(table: Table, dimensions: int, tuning: Tuning | None) -> Tuning | None:
         _index_vectors(table, indexed)
     statistics = [table.index_stats(index.name) for index in table.list_indices()]
     unindexed = max((found.num_unindexed_rows for found in statistics if found is not None), default=0)
-    spare = sum(moment < dispensable for moment in written.values())
+    spare = sum(moment < dispensable - _MARGIN for moment in written.values())
     untidy = unindexed > _UNINDEXED * rows or spare > _SPARE_VERSIONS
     if untidy:
         # The first may take long, and may join and split partitions; the second has only old versions left to drop,
