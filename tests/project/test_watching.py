@@ -169,6 +169,7 @@ def test_folders_links_and_renames_are_followed(tmp_path: Path, knowledge: Knowl
     (docs / "linked.md").unlink()
     (docs / "inside").rename(tmp_path / "elsewhere" / "again")
     until("door.md")
+    assert [hit.passage.document for hit in knowledge.search("bell", 3)] == ["door.md"], "nothing of it stays"
     stop.set()
 
 

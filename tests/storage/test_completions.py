@@ -109,12 +109,13 @@ def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path) -> 
         path = tmp_path / f"{attempt}.sqlite"
         together = Barrier(8)
 
-        def opened(_: int, path: Path = path, together: Barrier = together) -> None:
+        def opened(_: int, path: Path = path, together: Barrier = together) -> int:
             together.wait(timeout=30)
-            CompletionStore.open(path).close()
+            with CompletionStore.open(path) as store:
+                return sum(store.get(name) is not None for name in "ab")
 
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(opened, range(8)))
+            assert list(pool.map(opened, range(8))) == [0] * 8
 
 
 def test_a_killed_process_leaves_every_completion_it_had_put(tmp_path: Path) -> None:

@@ -79,6 +79,15 @@ def test_what_is_no_embedding_model_is_told(tmp_path: Path) -> None:
         SentenceEmbedding.load("./nowhere")
 
 
+def test_a_layer_whose_weights_are_pickled_is_refused_unless_they_are_safetensors_too(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    (path / "1_Pooling" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(WeightsError, match="pickled"):
+        SentenceEmbedding.load(str(path))
+    (path / "1_Pooling" / "model.safetensors").write_bytes(b"")
+    SentenceEmbedding.load(str(path))
+
+
 def test_no_code_of_the_folder_is_run(tmp_path: Path) -> None:
     path = folder(tmp_path)
     (path / "own.py").write_text("raise SystemExit('run')\n", encoding="utf-8")

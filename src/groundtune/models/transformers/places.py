@@ -15,6 +15,8 @@ _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model"]
 _NOT = ["*/*", "consolidated*"]  # other formats of the same weights, which would double the download
 _NOT_EMBEDDING = ["onnx/*", "openvino/*"]  # an embedding model has folders for pooling and further layers
 
+_PICKLED = "its weights are pickled (.bin), which can run code when read; only safetensors are. Convert them first."
+
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
 
@@ -135,13 +137,16 @@ def _weights_fault(folder: Path) -> str | None:
     if any(folder.glob("*.safetensors")):
         return None
     if any(folder.glob("pytorch_model*.bin")):
-        return "its weights are pickled (.bin), which can run code when read; only safetensors are. Convert them first."
+        return _PICKLED
     return "it has no *.safetensors file."
 
 
 def _embedding_fault(folder: Path) -> str | None:
     if not (folder / "modules.json").is_file():
         return f"it has no modules.json, as every model of sentence-transformers has. {_what_it_is(folder)}".strip()
+    # A layer after the first has weights in a folder of its own, and the library would read them in either form.
+    if any(not pickled.with_name("model.safetensors").is_file() for pickled in folder.glob("*/pytorch_model.bin")):
+        return _PICKLED
     return _weights_fault(folder)
 
 
