@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from groundtune.project.generators import Confirm
     from groundtune.project.measuring import Measuring, Progress
     from groundtune.records import Answer, Example
-    from groundtune.sources import Conversion
     from groundtune.training.learning_curve import LearningCurve
 
 What = Literal["generator", "embedding", "reranker", "all"]
@@ -131,17 +130,9 @@ class Project:
 
     def sync(self) -> SyncReport:
         """Make the knowledge base equal to the documents; without documents, to the examples."""
-        return self._synced(None, None)
+        from groundtune.project.indexing import sync_sources
 
-    def _synced(self, changed: Collection[str] | None, conversion: Conversion | None) -> SyncReport:
-        from groundtune.project.indexing import index_sources
-        from groundtune.project.measuring import add_index_seconds
-
-        workspace = self._workspace
-        report = index_sources(workspace, self._progress, changed=changed, conversion=conversion)
-        if report.added or report.changed or report.removed:
-            add_index_seconds(workspace, report.seconds)
-        return report
+        return sync_sources(self._workspace, self._progress)
 
     def watch(
         self, *, stop: threading.Event | None = None, waiting: Callable[[str], None] | None = None
@@ -158,20 +149,9 @@ class Project:
         Raises:
             ProjectError: when there is no local document to watch.
         """
-        from groundtune.project.sources import source_rules
-        from groundtune.project.watching import follow
-        from groundtune.sources import Conversion
+        from groundtune.project.indexing import watch_sources
 
-        settings = self._workspace.settings.knowledge
-        # Its worker processes stay: to start one takes longer than to read most files.
-        with Conversion(source_rules(settings)) as conversion:
-            yield from follow(
-                settings.sources,
-                self.folder,
-                lambda changed: self._synced(changed, conversion),
-                waiting or (lambda _: None),
-                stop,
-            )
+        return watch_sources(self._workspace, self._progress, waiting or (lambda _: None), stop)
 
     @property
     def groups_header(self) -> str | None:
