@@ -14,7 +14,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -112,20 +112,37 @@ def page() -> str:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """Rows of name, value and target where the benchmark gives them, else every figure with its path."""
+    """Rows of name, value and target where the benchmark gives them; else one table of each group of like figures."""
     if "rows" in figures:
-        rows = [f"| {r['name']} | {shown(r['value'])} | {shown(r.get('target', ''))} |" for r in figures["rows"]]
-        return "\n".join(["| what | measured | target |", "|---|---|---|", *rows])
-    return "\n".join(["| what | measured |", "|---|---|", *(f"| {k} | {shown(v)} |" for k, v in flat(figures))])
+        rows = [[row["name"], row["value"], row.get("target", "")] for row in figures["rows"]]
+        return drawn(["what", "measured", "target"], rows)
+    groups: dict[tuple[str, ...], list[list[Any]]] = {}
+    for path, leaf in leaves(figures):
+        groups.setdefault(tuple(leaf), []).append([path, *leaf.values()])
+    single = [[f"{row[0]}: {k}" if row[0] else k, v] for keys, rows in groups.items() if len(rows) == 1
+              for row in rows for k, v in zip(keys, row[1:], strict=True)]  # fmt: skip
+    tables = [drawn(["", *keys], rows) for keys, rows in groups.items() if len(rows) > 1]
+    return "\n\n".join([*tables, *([drawn(["what", "measured"], single)] if single else [])])
 
 
-def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every figure with its path."""
+def leaves(figures: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The plain figures that stand together, with the path to them."""
+    plain = {key: value for key, value in figures.items() if not isinstance(value, dict)}
+    if plain:
+        yield path, plain
     for key, value in figures.items():
         if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}: ")
-        else:
-            yield f"{prefix}{key}".replace("_", " "), value
+            yield from leaves(value, f"{path}: {key}" if path else key)
+
+
+def drawn(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown."""
+    lines = [
+        [name.replace("_", " ") for name in head],
+        ["---"] * len(head),
+        *([shown(cell) for cell in row] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def shown(value: Any) -> str:
