@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundtune.models.embedded.runtime import Encoder, _batches, _padded_length, fastest_precision
+from groundtune.models.embedded.graph import encoder_graph
+from groundtune.models.embedded.runtime import (
+    _LONE_ROWS_BEFORE,
+    Encoder,
+    _batches,
+    _LoneRow,
+    _padded_length,
+    encoder_options,
+    fastest_precision,
+)
 from groundtune.testing.encoders import TINY, tiny_tensors
 
 ROWS = [[2, *range(4, 4 + n), 3] for n in (3, 20, 0, 7, 1, 12)]
@@ -98,3 +107,38 @@ def test_rows_are_padded_to_few_lengths() -> None:
 def test_a_vector_does_not_depend_on_what_it_is_embedded_with(encoder: Encoder, lengths: list[int], row: int) -> None:
     rows = [[2 + (length + place) % 30 for place in range(length)] for length in (row, *lengths)]
     np.testing.assert_allclose(encoder.embed(rows)[0], encoder.embed(rows[:1])[0], atol=1e-5)
+
+
+@pytest.fixture
+def lone_row() -> _LoneRow:
+    return _LoneRow(encoder_graph(tiny_tensors(), TINY), encoder_options("f32"), ThreadPoolExecutor(1))
+
+
+def test_a_lone_row_on_all_cores_has_the_vector_of_a_stream(
+    encoder: Encoder, lone_row: _LoneRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "_lone", None)
+    in_streams = [encoder.embed([row]) for row in ROWS]
+    lone_row._compile()
+    monkeypatch.setattr(encoder, "_lone", lone_row)
+    for row, vector in zip(ROWS, in_streams, strict=True):
+        np.testing.assert_array_equal(encoder.embed([row]), vector)
+
+
+def test_all_cores_are_compiled_for_when_more_lone_rows_are_expected(lone_row: _LoneRow) -> None:
+    for _ in range(_LONE_ROWS_BEFORE):
+        assert lone_row._request is None
+        with lone_row.free_request() as request:
+            assert request is None
+    lone_row._workers.shutdown(wait=True)
+    with lone_row.free_request() as request:
+        assert request is not None
+
+
+def test_a_second_caller_does_not_wait_for_the_first(lone_row: _LoneRow) -> None:
+    lone_row._compile()
+    with lone_row.free_request() as first, lone_row.free_request() as second:
+        assert first is not None
+        assert second is None
+    with lone_row.free_request() as third:
+        assert third is not None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -28,6 +30,7 @@ _BATCH_TOKENS = 512  # tokens of one batch: larger ones gained nothing and hold 
 _LENGTH_STEP = 16  # rows are padded to a multiple: the runtime keeps compiled code and memory for every shape it met
 _LENGTHS_PER_OCTAVE = 8  # short rows are padded to this many lengths between n and 2n, see `_padded_length`
 _MOST_STREAMS = 8
+_LONE_ROWS_BEFORE = 8  # single questions after which more are expected
 
 _Result = TypeVar("_Result")
 
@@ -47,7 +50,7 @@ def fastest_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
 def encoder_options(precision: Precision) -> dict[str, Any]:
     """How the runtime shall use this machine: one single-threaded stream per core.
 
-    Threads that meet at barriers lose more as soon as anything else runs.
+    Threads that meet at barriers lose more as soon as anything else runs; only a lone row is worth it (`_LoneRow`).
     """
     streams = min(_cores(), _MOST_STREAMS)
     return {
@@ -80,8 +83,10 @@ class Encoder:
         self.max_tokens = config.max_position_embeddings
         options = encoder_options(self.precision)
         self._streams: int = options["NUM_STREAMS"]
-        self._compiled = ov.Core().compile_model(encoder_graph(tensors, config), "CPU", options)
+        graph = encoder_graph(tensors, config)
+        self._compiled = ov.Core().compile_model(graph, "CPU", options)
         self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="encoder")
+        self._lone = _LoneRow(graph, options, self._workers) if self._streams > 1 else None
         self._local = threading.local()
 
     def embed(
@@ -118,25 +123,67 @@ class Encoder:
         lengths = [len(row) for row in ids]
         if lengths and not 1 <= min(lengths) <= max(lengths) <= self.max_tokens:
             raise ValueError(f"rows of 1 to {self.max_tokens} tokens are allowed, got {min(lengths)} to {max(lengths)}")
+        if len(ids) == 1 and self._lone is not None:
+            with self._lone.free_request() as request:
+                if request is not None:
+                    return [([0], self._infer(request, ids, type_ids, [0], take))]
         batches = _batches(lengths, self._streams)
-        futures = [self._workers.submit(self._infer, ids, type_ids, rows, take) for rows in batches]
+        futures = [self._workers.submit(self._infer, None, ids, type_ids, rows, take) for rows in batches]
         return [(rows, future.result()) for rows, future in zip(batches, futures, strict=True)]
 
     def _infer(
         self,
+        request: ov.InferRequest | None,
         ids: Sequence[Sequence[int]],
         type_ids: Sequence[Sequence[int]] | None,
         rows: list[int],
         take: Callable[[Mapping[str, NDArray[np.float32]], list[int]], _Result],
     ) -> _Result:
-        request = getattr(self._local, "request", None)
-        if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
+        """Run one batch on ``request``; None is the one of this thread's stream."""
+        request = request or self._stream()
         length = _padded_length(max(len(ids[row]) for row in rows), self.max_tokens)
         types = None if type_ids is None else [type_ids[row] for row in rows]
         inputs = _padded([ids[row] for row in rows], types, length)
         outputs = request.infer(inputs, share_inputs=True, share_outputs=True)
         return take(outputs, [len(ids[row]) for row in rows])
+
+    def _stream(self) -> ov.InferRequest:
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        return self._local.request
+
+
+class _LoneRow:
+    """The encoder with all cores in one stream: halves the wait for a question that comes alone.
+
+    Its vectors are those of a stream, bit for bit. Compiling costs what a hundred questions gain, so that it is done
+    beside the first ones, and never where a program asks once or only indexes.
+    """
+
+    def __init__(self, graph: ov.Model, options: Mapping[str, Any], workers: ThreadPoolExecutor) -> None:
+        self._graph: ov.Model | None = graph
+        self._options = {**options, "NUM_STREAMS": 1}
+        self._workers = workers
+        self._asked = count(1)
+        self._busy = threading.Lock()
+        self._request: ov.InferRequest | None = None
+
+    @contextmanager
+    def free_request(self) -> Iterator[ov.InferRequest | None]:
+        """The request while no other caller has it, else None: whoever comes second is better off in a stream."""
+        if next(self._asked) == _LONE_ROWS_BEFORE:
+            self._workers.submit(self._compile)
+        if self._request is None or not self._busy.acquire(blocking=False):
+            yield None
+            return
+        try:
+            yield self._request
+        finally:
+            self._busy.release()
+
+    def _compile(self) -> None:
+        self._request = ov.Core().compile_model(self._graph, "CPU", self._options).create_infer_request()
+        self._graph = None
 
 
 def _cut_padding(outputs: Mapping[str, NDArray[np.float32]], lengths: list[int]) -> list[NDArray[np.float32]]:
