@@ -92,6 +92,21 @@ def test_a_renamed_file_that_has_no_title_but_its_name_embeds_nothing(
     assert (document.title, document.titled) == ("heron manual", False)
 
 
+@pytest.mark.parametrize(("name", "other", "text"), [
+    ("rows.jsonl", "more.jsonl", '{"id": "gates", "text": "The gate closes at eight."}'),
+    ("gate.xyz", "door.xyz", "The gate closes at eight."),
+])  # fmt: skip
+def test_only_a_document_that_was_added_counts_as_renamed(
+    tmp_path: Path, embedding: HashedWords, name: str, other: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    knowledge = KnowledgeBase(tmp_path / "knowledge", embedding)
+    knowledge.sync([name], tmp_path)
+    (tmp_path / name).rename(tmp_path / other)
+    report = knowledge.sync([other], tmp_path)
+    assert (report.added, report.removed, report.renamed) == (0, 0, 0)
+
+
 def test_a_title_of_its_own_is_embedded(tmp_path: Path, embedding: HashedWords) -> None:
     knowledge = KnowledgeBase(tmp_path, embedding)
     for title in ("Gates", "Doors"):

@@ -110,10 +110,14 @@ class Fingerprints:
         self._new[source] = fingerprint
 
     def renamed(self) -> int:
-        """How many of the sources that are new hold byte for byte what one held that is gone."""
+        """How many of the sources that brought documents hold byte for byte what one held that is gone."""
+        come = [self._new[source] for source in self._new.keys() - self._old.keys()]
+        if not come:
+            return 0
+        were = {id_ for fingerprint in self._old.values() for id_ in fingerprint.documents}
+        brought = Counter(fingerprint.sha256 for fingerprint in come if fingerprint.documents.keys() - were)
         gone = Counter(self._old[source].sha256 for source in self._old.keys() - self._new.keys())
-        come = Counter(self._new[source].sha256 for source in self._new.keys() - self._old.keys())
-        return (gone & come).total()
+        return (gone & brought).total()
 
     def remember(self) -> None:
         """Make what was kept the state of the next time, for this object and not yet on the disk: that costs time."""
