@@ -10,6 +10,8 @@ from groundtune.cli import show
 from groundtune.experiment.results import ExperimentResult
 from groundtune.knowledge import SyncReport
 from groundtune.project import Decision
+from groundtune.project.results import Found
+from groundtune.records import Hit, Passage
 from groundtune.settings import Constraints
 from groundtune.sources import Failure
 from groundtune.testing.scripted import result_of
@@ -57,3 +59,19 @@ def test_a_sync_tells_what_was_read_in_part_and_nothing_that_was_told_before(
     ]
     show.sync(report, told=[gone])
     assert "a.pdf" not in capsys.readouterr().out
+
+
+def test_a_hit_inside_a_table_shows_the_header_that_it_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
+    row = Passage(
+        id="t#1",
+        document="t",
+        source="t.md",
+        title="Plans",
+        headings=(),
+        start=40,
+        end=53,
+        text="| Basic | 5 |",
+        above="| Plan | Price |\n|---|---|",
+    )
+    show.search(Found(hits=(Hit(rank=1, score=0.5, passage=row),), milliseconds={"total": 2.0}))
+    assert "   | Plan | Price | |---|---| | Basic | 5 |" in capsys.readouterr().out.splitlines()

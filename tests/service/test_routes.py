@@ -91,7 +91,7 @@ def test_a_system_can_be_named(client: httpx.Client) -> None:
 def test_search_returns_ranked_hits(client: httpx.Client) -> None:
     found = client.post("/search", json={"query": "larger buckets", "k": 2}).json()
     assert [hit["rank"] for hit in found["hits"]] == [1]
-    assert found["hits"][0].keys() >= {"rank", "score", "source", "title", "headings", "start", "end", "text"}
+    assert found["hits"][0].keys() >= {"rank", "score", "source", "title", "headings", "start", "end", "above", "text"}
     assert found["milliseconds"] == {"embed": 0.5, "search": 0.5, "total": 1.0}
 
 

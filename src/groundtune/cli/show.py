@@ -88,7 +88,7 @@ def search(found: Found) -> None:
         path = " > ".join(part for part in (passage.title, *passage.headings) if part)
         place = f"{passage.source}:{passage.start}-{passage.end}{_on_page(passage.page)}"
         click.echo(f"{hit.rank}. {path}  [{place}]  {hit.score:.3f}")
-        click.echo(f"   {' '.join(passage.text.split())[:300]}")
+        click.echo(f"   {' '.join(f'{passage.above} {passage.text}'.split())[:300]}")
     seen = f", knowledge version {found.hits[0].knowledge}" if found.hits else ""
     click.echo(f"{found.milliseconds['total']:.0f} ms{seen}")
 

@@ -106,8 +106,8 @@ def _shown(place: int, passage: Passage, prompt: Prompt) -> str:
     if passage.answer is not None:
         answer = _data(passage.answer, marked=prompt.datamark)
         return f'<example id="S{place}">\n<question>{text}</question>\n<answer>{answer}</answer>\n</example>'
-    title, section = _attribute(passage.title), _attribute(" > ".join(passage.headings))
-    named = f' title="{title}"' * bool(title) + f' section="{section}"' * bool(section)
+    about = {"title": passage.title, "section": " > ".join(passage.headings), "below": passage.above}
+    named = "".join(f' {name}="{_attribute(value)}"' for name, value in about.items() if _attribute(value))
     return f'<passage id="S{place}"{named}>\n{text}\n</passage>'
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from groundtune.records import Demonstration, Passage, Prompt, Task
 
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 """Raised whenever prompts are put together differently; stored with each run."""
 
 

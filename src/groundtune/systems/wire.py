@@ -77,7 +77,11 @@ class AnswerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HitView:
-    """One retrieved passage; ``start`` and ``end`` are offsets into the text of ``document``, ``page`` is from 1."""
+    """One retrieved passage.
+
+    ``start`` and ``end`` are offsets into the text of ``document``, ``page`` is from 1; ``above`` is the header row of
+    a table or the first line of a code block that it continues.
+    """
 
     rank: int
     score: float
@@ -86,6 +90,7 @@ class HitView:
     headings: list[str]
     start: int
     end: int
+    above: str
     text: str
     document: str
     passage: str
@@ -103,6 +108,7 @@ class HitView:
             headings=list(passage.headings),
             start=passage.start,
             end=passage.end,
+            above=passage.above,
             text=passage.text,
             document=passage.document,
             passage=passage.id,
