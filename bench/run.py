@@ -146,13 +146,13 @@ def drawn(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A number with six digits that count; nothing where there is none."""
+    """A number with six digits that count, a range, a list; nothing where there is none."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return " to ".join(shown(part) for part in value)
+        return (" to " if len(value) == 2 else ", ").join(shown(part) for part in value)
     return str(value)
 
 
