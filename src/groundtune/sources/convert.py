@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from groundtune.cores import cores
 from groundtune.records import Document
 from groundtune.sources.converted import Converted
 from groundtune.sources.data import LANGUAGES, convert_code, convert_json
@@ -52,7 +52,7 @@ class Conversion:
     """
 
     def __init__(self, rules: Rules = DEFAULT_RULES, *, registry: str = ISOLATED) -> None:
-        count = max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1))
+        count = max(1, min(_MOST_WORKERS, cores() - 1))
         self._workers = Workers(rules.limits, rules.reader, count=count, registry=registry)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="groundtune-convert")
 

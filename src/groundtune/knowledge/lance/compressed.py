@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from groundtune.knowledge.lance.slices import in_slices
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ _UNIT = 32767
 _WORD = 64
 _AT_ONCE = 512
 """Rows that are widened to floats together, so that they stay in the processor's cache."""
+_WORTH_A_CORE, _GATHERED_WORTH_A_CORE, _COMPARED_WORTH_A_CORE = 100_000, 20_000, 4_000
+"""Rows that take a third of a millisecond: of codes in a row, of codes from here and there, of vectors."""
 _COUNTED = 65_536
 """Rows that are enough to tell at which distance the wanted number ends."""
 
@@ -55,8 +59,11 @@ class Signs:
     def distances(codes: NDArray[np.uint64], code: NDArray[np.uint64]) -> NDArray[np.uint16]:
         """In how many bits codes (words, rows) differ from one (words,), shape (rows,)."""
         bits = np.zeros(codes.shape[1], np.uint16)
-        for words, word in zip(codes, code, strict=True):
-            bits += np.bitwise_count(words ^ word)
+
+        def count(part: slice) -> None:
+            _count(codes[:, part], code, bits[part])
+
+        in_slices(len(bits), _WORTH_A_CORE, count)
         return bits
 
 
@@ -105,13 +112,17 @@ class Compressed:
     def cosines(self, places: NDArray[np.int64], vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosines of the rows in these places to a unit vector, right to 1e-5."""
         cosines = np.empty(len(places), np.float32)
-        wide = np.empty((min(_AT_ONCE, len(places)), len(vector)), np.float32)
         scaled = vector / np.float32(_UNIT)
-        for low in range(0, len(places), _AT_ONCE):
-            some = places[low : low + _AT_ONCE]
-            wide[: len(some)] = self._vectors.take(some, axis=0)
-            # einsum stays in this thread: a BLAS product waits longer for its threads than it computes.
-            np.einsum("ij,j->i", wide[: len(some)], scaled, out=cosines[low : low + len(some)])
+
+        def compare(part: slice) -> None:
+            wide = np.empty((_AT_ONCE, len(vector)), np.float32)
+            for low in range(part.start, part.stop, _AT_ONCE):
+                some = places[low : min(low + _AT_ONCE, part.stop)]
+                wide[: len(some)] = self._vectors.take(some, axis=0)
+                # einsum stays in this thread: a BLAS product waits longer for its threads than it computes.
+                np.einsum("ij,j->i", wide[: len(some)], scaled, out=cosines[low : low + len(some)])
+
+        in_slices(len(places), _COMPARED_WORTH_A_CORE, compare)
         return cosines
 
     def vectors(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -127,8 +138,19 @@ class Compressed:
         if closed is not None:
             bits |= closed
         places = _least(bits, WIDER * wanted)
-        bits = bits[places] + Signs.distances(self._codes[half:].take(places, axis=1), code[half:])
+        bits = bits[places]
+
+        def count(part: slice) -> None:
+            _count(self._codes[half:].take(places[part], axis=1), code[half:], bits[part])
+
+        in_slices(len(places), _GATHERED_WORTH_A_CORE, count)
         return places[_least(bits, wanted)]
+
+
+def _count(codes: NDArray[np.uint64], code: NDArray[np.uint64], bits: NDArray[np.uint16]) -> None:
+    """Add to ``bits`` (rows,) in how many bits ``codes`` (words, rows) differ from ``code`` (words,)."""
+    for words, word in zip(codes, code, strict=True):
+        bits += np.bitwise_count(words ^ word)
 
 
 def _least(bits: NDArray[np.uint16], wanted: int) -> NDArray[np.int64]:

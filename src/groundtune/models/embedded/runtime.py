@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 import openvino as ov
 
+from groundtune.cores import cores
 from groundtune.models.embedded.graph import encoder_graph
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def encoder_options(precision: Precision) -> dict[str, Any]:
 
     Threads that meet at barriers lose more as soon as anything else runs; only a lone row is worth it (`_LoneRow`).
     """
-    streams = min(_cores(), _MOST_STREAMS)
+    streams = min(cores(), _MOST_STREAMS)
     return {
         "INFERENCE_PRECISION_HINT": precision,
         "NUM_STREAMS": streams,
@@ -220,9 +219,3 @@ def _padded(
         if type_ids is not None:
             inputs["token_type_ids"][row, : len(tokens)] = type_ids[row]
     return inputs
-
-
-def _cores() -> int:
-    if platform.system() == "Linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
