@@ -7,7 +7,7 @@
 2. The questions of squad2-dev (train and dev splits, one article held out) and qed-dev, with hard negatives.
 3. The difference to the base weights in 8 bits; weighing and "not here" chosen on the held-out article.
 
-About an hour on two cores. A run that is interrupted goes on where it was.
+Some twenty minutes on two cores. A run that is interrupted goes on where it was.
 """
 
 from __future__ import annotations
