@@ -13,6 +13,7 @@ import pytest
 
 from groundtune.project import Project
 from groundtune.records import Answer
+from groundtune.systems.prompt import TEMPLATE_VERSION
 from groundtune.testing.endpoint import ScriptedEndpoint, Turns
 from groundtune.testing.serving import running
 from groundtune.training.card import Card, GateResult
@@ -127,7 +128,9 @@ def test_the_report_tells_the_bill_and_the_models(run: Run) -> None:
     )
     assert "of these cached" in run.report
     assert "of these reasoning" not in run.report
-    assert re.search(r"tuned_rag openai/tuned@http://127\.0\.0\.1:\d+/v1 \S.*?; template 1", run.report)
+    assert re.search(
+        rf"tuned_rag openai/tuned@http://127\.0\.0\.1:\d+/v1 \S.*?; template {TEMPLATE_VERSION}", run.report
+    )
 
 
 def test_the_system_beside_the_four_is_in_the_report(run: Run) -> None:
