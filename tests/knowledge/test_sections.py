@@ -166,3 +166,13 @@ def test_what_begins_inside_a_table_says_what_it_goes_on_below() -> None:
     assert (around.start, around.end) == (row, len(text.rstrip()))
     assert around.above == "| Plan | Price |"
     assert sections([one], 2000).around([hit(one, row, row + 9)])[0].passage.above == ""
+
+
+def test_a_header_that_would_outgrow_the_budget_is_not_repeated() -> None:
+    columns = " | ".join(f"column{n}" for n in range(500))
+    rows = "".join(f"| p{n} | {n} euro |\n" for n in range(40))
+    one = document("wide", f"# Prices\n\n| {columns} |\n{'|---' * 500}|\n{rows}\nOver.\n")
+    row = one.text.index("| p37")
+    around = sections([one], 60).around([hit(one, row, row + len("| p37 | 37 euro |"))])[0].passage
+    assert around.text.startswith("| p37")
+    assert around.above == ""

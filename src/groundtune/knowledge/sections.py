@@ -18,6 +18,10 @@ _MOST_CHARACTERS = 12
 """Characters of a token at most, on average over a section: longer texts are over the budget without counting."""
 
 
+_MOST_HEADER_TOKENS = 64
+"""A longer header is not repeated above a part of its table: it is no part of the budget."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Section:
     """A heading with everything below it, down to the next heading of its level or a higher one."""
@@ -155,6 +159,7 @@ class Sections:
             return part.hit
         outline = self._outline(document.text)
         around = [s for s in outline.sections if s.start < start < s.end]
+        above = _above(document.text, outline.headed, start)
         passage = Passage(
             id=f"{document.id}#{start}-{end}",
             document=document.id,
@@ -167,7 +172,7 @@ class Sections:
             text=document.text[start:end],
             page=document.page_at(start),
             page_breaks=document.page_breaks(start, end),
-            above=_above(document.text, outline.headed, start),
+            above="" if self._fitting(above, _MOST_HEADER_TOKENS) is None else above,
         )
         return replace(part.hit, passage=passage)
 

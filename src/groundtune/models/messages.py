@@ -107,7 +107,7 @@ def _shown(place: int, passage: Passage, prompt: Prompt) -> str:
         answer = _data(passage.answer, marked=prompt.datamark)
         return f'<example id="S{place}">\n<question>{text}</question>\n<answer>{answer}</answer>\n</example>'
     about = {"title": passage.title, "section": " > ".join(passage.headings), "below": passage.above}
-    named = "".join(f' {name}="{_attribute(value)}"' for name, value in about.items() if _attribute(value))
+    named = "".join(f' {name}="{shown}"' for name, value in about.items() if (shown := _attribute(value)))
     return f'<passage id="S{place}"{named}>\n{text}\n</passage>'
 
 
